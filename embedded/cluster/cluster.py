@@ -1,0 +1,144 @@
+"""Start, stop and remove the embedded cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+
+from embedded.cluster import configuration, control_groups, network, pki, plan, preflight
+from embedded.cluster.plan import Files, Ports
+from embedded.cluster.programs import programs
+from embedded.cluster.supervision import Supervisor
+from embedded.errors import Failure
+
+
+class Cluster:
+    """The embedded cluster whose state is in one folder."""
+
+    def __init__(self, state: Path) -> None:
+        self.files = Files(state)
+        self.supervisor = Supervisor(self.files)
+
+    def check(self, ports: Ports) -> None:
+        """Find what would stop it; see :func:`embedded.cluster.preflight.check`."""
+        preflight.check(self.files, ports, {process.pid for process in self.supervisor.processes().values()})
+
+    def start(self, bin_dir: Path, ports: Ports) -> None:
+        """Start what isn't running, and wait until the API server answers; the node may need a little longer.
+
+        Args:
+            bin_dir: The toolchain's executables.
+            ports: What the relay listens on, on 127.0.0.1.
+
+        Raises:
+            Failure: Something doesn't start; it names what, with its last words and its log.
+        """
+        self.files.make()
+        renewed = pki.provide(self.files.pki)
+        configuration.write(self.files, cni_bin=bin_dir)
+        control_groups.up()
+        network.up(self.files)
+        wanted = programs(self.files, bin_dir, ports, docker=self.docker_host() == self._own_docker_host())
+        self.supervisor.start(wanted)
+        if renewed:
+            self.supervisor.restart(program.name for program in wanted)
+        for name in ("etcd", "containerd", "relay", "dockerd"):
+            if any(program.name == name for program in wanted):
+                self.supervisor.run(name)
+        self.supervisor.wait("etcd", self._etcd_listens, "etcd doesn't listen", seconds=60)
+        self.supervisor.run("kube-apiserver")
+        self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
+        for program in wanted:
+            self.supervisor.run(program.name)
+        self._kubectl(bin_dir, "apply", "--server-side", "--filename", str(self.files.config / "kubelet-access.yaml"))
+        self.supervisor.wait(
+            "containerd", self.files.containerd_socket.is_socket, "containerd doesn't listen", seconds=60
+        )
+
+    def wait_for_node(self, bin_dir: Path) -> None:
+        """Wait until pods can run.
+
+        Raises:
+            Failure: The node isn't Ready after two minutes; with the kubelet's last words.
+        """
+        node = f"node/{plan.NODE}"
+        try:
+            self._kubectl(bin_dir, "wait", "--for=create", node, "--timeout=60s")
+            self._kubectl(bin_dir, "wait", "--for=condition=Ready", node, "--timeout=120s")
+        except Failure as failure:
+            log = str(self.files.logs / "kubelet.log")
+            raise Failure(
+                f"the node isn't Ready: {failure}", fix=self.supervisor.last_words("kubelet"), log=log
+            ) from None
+        if self.docker_host() == self._own_docker_host():
+            self.supervisor.wait(
+                "dockerd", lambda: _answers(self._own_docker_host()), "the Docker Engine doesn't answer", seconds=60
+            )
+
+    def stop(self) -> None:
+        """Stop all processes and give the machine back its interface, firewall, cgroups and mounts."""
+        self.supervisor.stop()
+        network.down(self.files)
+        control_groups.down()
+        for socket in (self.files.containerd_socket, self.files.docker_socket):
+            for path in (socket, socket.with_name(f"{socket.name}.ttrpc")):
+                path.unlink(missing_ok=True)
+
+    def purge(self) -> None:
+        """Remove all data of a stopped cluster: images, volumes, etcd, certificates, Pulumi's state."""
+        shutil.rmtree(self.files.state, ignore_errors=False)
+
+    def is_answering(self) -> bool:
+        """Whether the API server says that it is ready."""
+        context = ssl.create_default_context(cafile=str(self.files.pki / "ca.crt"))
+        context.load_cert_chain(self.files.pki / "admin.crt", self.files.pki / "admin.key")
+        connection = http.client.HTTPSConnection(plan.NODE_ADDRESS, 6443, timeout=5, context=context)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        return False
+
+    def docker_host(self) -> str:
+        """The Docker Engine to build with, as a ``DOCKER_HOST`` value: the machine's if it answers, else our own."""
+        for host in (os.environ.get("DOCKER_HOST", ""), "unix:///var/run/docker.sock"):
+            # A remote engine's `localhost:32000` would be another machine.
+            if host.startswith("unix://") and host != self._own_docker_host() and _answers(host):
+                return host
+        return self._own_docker_host()
+
+    def _own_docker_host(self) -> str:
+        return f"unix://{self.files.docker_socket}"
+
+    def _etcd_listens(self) -> bool:
+        listening = subprocess.run(
+            network.run_inside(self.files, ["cat", "/proc/net/tcp"]), capture_output=True, text=True, check=False
+        )
+        return "0100007F:094B 00000000:0000 0A" in listening.stdout  # 127.0.0.1:2379, in state LISTEN
+
+    def _kubectl(self, bin_dir: Path, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(bin_dir / "kubectl"), "--kubeconfig", str(self.files.kubeconfig), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Failure(f"kubectl {arguments[0]}: {done.stderr.strip()}", fix="run script/up again")
+
+
+def _answers(docker_host: str) -> bool:
+    if not Path(docker_host.removeprefix("unix://")).is_socket():
+        return False
+    with contextlib.suppress(DockerException, OSError):
+        client = docker.DockerClient(base_url=docker_host, timeout=5)
+        with contextlib.closing(client):
+            return bool(client.ping())
+    return False

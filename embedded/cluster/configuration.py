@@ -1,0 +1,249 @@
+"""The configuration files of the cluster's components, as plain data written to YAML, TOML and JSON.
+
+Sources: the reference pages of each component's configuration API, and containerd's configuration version 3.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embedded.cluster import plan
+from embedded.cluster.plan import Files
+
+CAP_SYS_RESOURCE = 24
+
+
+def write(files: Files, cni_bin: Path) -> None:
+    """Write all configuration files; the same inputs give the same files.
+
+    Args:
+        files: Where they go, and the paths they name.
+        cni_bin: The folder with the CNI plugins bridge, host-local, loopback and portmap.
+    """
+    for user in ("kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet"):
+        _write(files.config / f"{user}.kubeconfig", yaml.safe_dump(_kubeconfig(files.pki, user)))
+    _write(files.kubeconfig, yaml.safe_dump(_kubeconfig(files.pki, "admin", embed=True)))
+    _write(files.config / "kubelet.yaml", yaml.safe_dump(_kubelet(files)))
+    _write(files.config / "kube-proxy.yaml", yaml.safe_dump(_kube_proxy(files)))
+    _write(files.config / "audit-policy.yaml", yaml.safe_dump(_audit_policy()))
+    _write(files.config / "kubelet-access.yaml", yaml.safe_dump(_kubelet_access()))
+    _write(files.config / "containerd.toml", _containerd(files, cni_bin))
+    _write(files.config / "resolv.conf", _resolv_conf())
+    cni = files.config / "cni"
+    cni.mkdir(mode=0o700, exist_ok=True)
+    _write(cni / "10-bridge.conflist", json.dumps(_cni(), indent=1))
+    encryption = files.config / "encryption.yaml"
+    if not encryption.exists():  # its key must stay the same: what etcd holds is encrypted with it
+        _write(encryption, yaml.safe_dump(_encryption()))
+
+
+def _kubeconfig(pki: Path, user: str, *, embed: bool = False) -> dict[str, Any]:
+    """A kubeconfig for one identity; the administrator's embeds the certificates, so that it can be copied."""
+
+    def material(key: str, path: Path) -> dict[str, str]:
+        if embed:
+            return {f"{key}-data": base64.b64encode(path.read_bytes()).decode()}
+        return {key: str(path)}
+
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": plan.NODE,
+                "cluster": {"server": plan.API_SERVER, **material("certificate-authority", pki / "ca.crt")},
+            }
+        ],
+        "users": [
+            {
+                "name": user,
+                "user": {
+                    **material("client-certificate", pki / f"{user}.crt"),
+                    **material("client-key", pki / f"{user}.key"),
+                },
+            }
+        ],
+        "contexts": [{"name": plan.NODE, "context": {"cluster": plan.NODE, "user": user}}],
+        "current-context": plan.NODE,
+    }
+
+
+def _kubelet(files: Files) -> dict[str, Any]:
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(files.pki / "ca.crt")},
+        },
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": str(files.pki / "kubelet.crt"),
+        "tlsPrivateKeyFile": str(files.pki / "kubelet.key"),
+        "address": plan.NODE_ADDRESS,
+        "readOnlyPort": 0,
+        "enableDebuggingHandlers": True,  # logs, exec and port-forward
+        "enableProfilingHandler": False,
+        "clusterDNS": [plan.DNS_ADDRESS],
+        "clusterDomain": "cluster.local",
+        "resolvConf": str(files.config / "resolv.conf"),
+        "containerRuntimeEndpoint": f"unix://{files.containerd_socket}",
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{plan.NODE}",  # beside, not among, the cgroups of another kubelet on this machine
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "enforceNodeAllocatable": [],
+        # A small disk shared with everything else on the machine: evict only when it is really full.
+        "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "100Mi"},
+        "containerLogMaxSize": "10Mi",
+        "containerLogMaxFiles": 3,
+        "serializeImagePulls": False,
+    }
+
+
+def _kube_proxy(files: Files) -> dict[str, Any]:
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "iptables",  # nftables mode needs set types that some kernels lack
+        "clusterCIDR": plan.POD_NETWORK,
+        "clientConnection": {"kubeconfig": str(files.config / "kube-proxy.kubeconfig")},
+        "hostnameOverride": plan.NODE,
+        "bindAddress": plan.NODE_ADDRESS,
+        "healthzBindAddress": "127.0.0.1:10256",
+        "metricsBindAddress": "127.0.0.1:10249",
+        "conntrack": {"maxPerCore": 0},  # leave the machine's own limit alone
+    }
+
+
+def _audit_policy() -> dict[str, Any]:
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [
+            # The components' own heartbeats would be nine tenths of the log.
+            {"level": "None", "users": ["system:apiserver"]},
+            {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
+            {"level": "None", "verbs": ["get", "list", "watch"], "userGroups": ["system:nodes"]},
+            {"level": "None", "verbs": ["get", "list", "watch"], "userGroups": ["system:serviceaccounts"]},
+            {"level": "None", "verbs": ["get", "list", "watch"], "users": ["system:kube-*"]},
+            {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version", "/openapi*"]},
+            {"level": "Metadata"},
+        ],
+    }
+
+
+def _kubelet_access() -> dict[str, Any]:
+    """The API server's right to ask the kubelet for logs and exec: the one binding Kubernetes doesn't bring itself."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "inspiration:kube-apiserver-kubelet-client"},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "system:kubelet-api-admin",
+        },
+        "subjects": [
+            {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "kube-apiserver-kubelet-client"}
+        ],
+    }
+
+
+def _encryption() -> dict[str, Any]:
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "EncryptionConfiguration",
+        "resources": [
+            {
+                "resources": ["secrets"],
+                "providers": [{"secretbox": {"keys": [{"name": "key1", "secret": key}]}}, {"identity": {}}],
+            }
+        ],
+    }
+
+
+def _cni() -> dict[str, Any]:
+    return {
+        "cniVersion": "1.0.0",
+        "name": plan.NODE,
+        "plugins": [
+            {
+                "type": "bridge",
+                "bridge": "pods",
+                "isGateway": True,
+                "ipMasq": True,
+                "hairpinMode": True,
+                "ipam": {
+                    "type": "host-local",
+                    "ranges": [[{"subnet": plan.POD_NETWORK}]],
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
+            },
+            {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True},
+        ],
+    }
+
+
+def _containerd(files: Files, cni_bin: Path) -> str:
+    data = files.data / "containerd"
+    return f"""version = 3
+root = "{data / "root"}"
+state = "{data / "state"}"
+
+[grpc]
+  address = "{files.containerd_socket}"
+
+[plugins."io.containerd.cri.v1.images"]
+  snapshotter = "overlayfs"
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "registry.k8s.io/pause:3.10.1"
+
+[plugins."io.containerd.cri.v1.runtime"]
+  # Without CAP_SYS_RESOURCE a process can't lower its oom_score_adj, and no pod would start.
+  restrict_oom_score_adj = {"false" if _has_capability(CAP_SYS_RESOURCE) else "true"}
+[plugins."io.containerd.cri.v1.runtime".cni]
+  bin_dirs = ["{cni_bin}"]
+  conf_dir = "{files.config / "cni"}"
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+  BinaryName = "{shutil.which("runc", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")}"
+"""
+
+
+def _has_capability(number: int) -> bool:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> number & 1)
+    return False
+
+
+def _resolv_conf() -> str:
+    """The name servers that pods with the node's DNS use: the machine's, less those that only the machine can reach."""
+    systemd = Path("/run/systemd/resolve/resolv.conf")
+    source = systemd if systemd.exists() else Path("/etc/resolv.conf")
+    lines = source.read_text().splitlines() if source.exists() else []
+    servers = [
+        line
+        for line in lines
+        if line.startswith("nameserver ") and not line.split()[1].startswith(("127.", "::1", "fe80"))
+    ]
+    # CoreDNS doesn't start without any; this one answers nothing, at once.
+    return "\n".join(servers or [f"nameserver {plan.HOST_ADDRESS}"]) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

@@ -1,0 +1,44 @@
+"""The cgroups below which the kubelet puts its pods: made for cgroup v1 and v2, and taken away again."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import psutil
+
+from embedded.cluster import plan
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+def up() -> None:
+    """Make a cgroup named after the node in every hierarchy."""
+    for hierarchy in _hierarchies():
+        (hierarchy / plan.NODE).mkdir(exist_ok=True)
+        available = hierarchy / "cgroup.controllers"
+        if available.exists():  # cgroup v2: what the parent hands down, the child may use
+            wanted = " ".join(f"+{controller}" for controller in available.read_text().split())
+            for folder in (hierarchy, hierarchy / plan.NODE):
+                with contextlib.suppress(OSError):  # those of them that the kernel can't hand down
+                    (folder / "cgroup.subtree_control").write_text(wanted)
+
+
+def down() -> None:
+    """Remove them, from the leaves up; their processes must have ended."""
+    for hierarchy in _hierarchies():
+        top = hierarchy / plan.NODE
+        if not top.is_dir():
+            continue
+        folders = [folder for folder in top.rglob("*") if folder.is_dir()]
+        for folder in [*sorted(folders, key=lambda path: len(path.parts), reverse=True), top]:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _hierarchies() -> list[Path]:
+    return [
+        Path(mount.mountpoint)
+        for mount in psutil.disk_partitions(all=True)
+        if mount.fstype in ("cgroup", "cgroup2") and Path(mount.mountpoint).is_relative_to(ROOT)
+    ]

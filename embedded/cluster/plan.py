@@ -1,0 +1,100 @@
+"""The addresses and ports of the embedded cluster, in one place.
+
+All but the node's address exist only inside the cluster's network namespace, so the standard ports are free there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+NODE = "inspiration"
+"""The node's name, and that of the kubeconfig's context."""
+
+INTERFACE = "inspiration0"
+"""The machine's end of the link to the cluster. Its address never changes, whatever network the machine is on."""
+
+LINK_NETWORK = "10.215.0.0/30"
+HOST_ADDRESS = "10.215.0.1"
+NODE_ADDRESS = "10.215.0.2"
+POD_NETWORK = "10.213.0.0/16"
+SERVICE_NETWORK = "10.214.0.0/16"
+API_SERVICE_ADDRESS = "10.214.0.1"
+"""The first address of the Service network is the API server's, by Kubernetes' own rule."""
+DNS_ADDRESS = "10.214.0.10"
+DOCKER_BRIDGE = "10.216.0.1/24"
+API_SERVER = f"https://{NODE_ADDRESS}:6443"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """TCP ports that the machine listens on for the cluster, each with the config key that changes it."""
+
+    http: int = 80
+    https: int = 443
+    registry: int = 32000
+
+    def keys(self) -> dict[int, str]:
+        """Each port with its config key, as ``{80: "inspiration:ingress.httpPort"}``."""
+        return {
+            self.http: "inspiration:ingress.httpPort",
+            self.https: "inspiration:ingress.httpsPort",
+            self.registry: "inspiration:registry.nodePort",
+        }
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the cluster keeps what it has, below the state folder."""
+
+    state: Path
+
+    @property
+    def pki(self) -> Path:
+        """Certificates and keys."""
+        return self.state / "pki"
+
+    @property
+    def config(self) -> Path:
+        """Configuration files, written anew at each start."""
+        return self.state / "config"
+
+    @property
+    def logs(self) -> Path:
+        """A log a process, rotated by the supervisor, and the API server's audit log."""
+        return self.state / "logs"
+
+    @property
+    def data(self) -> Path:
+        """What must survive a restart: etcd, images, volumes."""
+        return self.state / "data"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.state / "kubeconfig"
+
+    @property
+    def containerd_socket(self) -> Path:
+        """Where containerd serves the kubelet."""
+        return self.state / "containerd.sock"
+
+    @property
+    def docker_socket(self) -> Path:
+        """Where the embedded Docker Engine listens, if the machine has none."""
+        return self.state / "docker.sock"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """Where the supervisor is asked and told."""
+        return self.state / "supervisor.sock"
+
+    @property
+    def network_namespace(self) -> Path:
+        """The file that the cluster's network namespace is bound to."""
+        return self.state / "netns"
+
+    def make(self) -> None:
+        """Make the folders, closed to other users."""
+        for folder in (self.state, self.pki, self.config, self.logs, self.data):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)

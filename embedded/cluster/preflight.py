@@ -1,0 +1,85 @@
+"""What would stop the cluster, found before anything is made."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection
+
+import psutil
+
+from embedded.cluster.plan import Files, Ports
+from embedded.errors import Failure
+
+LONGEST_SOCKET_PATH = 107
+"""Bytes of a UNIX socket's path, by ``sockaddr_un`` in the kernel's interface."""
+
+DEEPEST_SOCKET = "data/kubelet/device-plugins/kubelet.sock"
+
+
+def check(files: Files, ports: Ports, own: Collection[int]) -> None:
+    """Check rights, paths and ports.
+
+    Args:
+        files: Where the cluster will be.
+        ports: What it will listen on.
+        own: Process ids that may hold the ports: the cluster's, if it is running.
+
+    Raises:
+        Failure: With every port that is held, the program that holds it, and the config key that changes it.
+    """
+    if os.geteuid() != 0:
+        raise Failure(
+            "the embedded cluster needs root: it makes a network namespace, mounts and cgroups",
+            fix="run `sudo script/up`, or put the stack on a cluster of yours: see “On your own cluster” in README.md",
+        )
+    if len(os.fsencode(files.state / DEEPEST_SOCKET)) > LONGEST_SOCKET_PATH:
+        raise Failure(
+            f"the path {files.state} is too long for the sockets in it",
+            fix="keep the state elsewhere: export INSPIRATION_STATE=/var/lib/inspiration",
+        )
+    taken = [
+        f"port {port} is held by {holder}: stop it, or choose another port: "
+        f"`pulumi config set --path {key} {_other(port)}`"
+        for port, key in ports.keys().items()
+        if (holder := _holder(port, own))
+    ]
+    if taken:
+        raise Failure("; ".join(taken), fix="nothing was changed")
+
+
+def _holder(port: int, own: Collection[int]) -> str | None:
+    """Who listens on a TCP port of this machine, as ``nginx (pid 123)``; None if nobody does."""
+    for connection in psutil.net_connections(kind="tcp"):
+        if connection.status != psutil.CONN_LISTEN or connection.laddr.port != port:
+            continue
+        if connection.laddr.ip not in ("0.0.0.0", "127.0.0.1", "::", "::1", "::ffff:127.0.0.1"):  # noqa: S104
+            continue
+        if connection.pid in own:
+            return None
+        if connection.pid is None:
+            return "a program outside this container"
+        return f"{_name(connection.pid)} (pid {connection.pid})"
+    # A NodePort of another cluster has no listener: its rules catch the packets before.
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            return "something that answers without a listener (the NodePort of another cluster on this machine?)"
+    return None
+
+
+def _name(pid: int) -> str:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.NoSuchProcess:
+        return "a program that has just ended"
+
+
+def _other(port: int) -> int:
+    """A port to propose: one that a user would recognise."""
+    return {80: 8080, 443: 8443}.get(port, port + 1)
+
+
+def owned(processes: dict[str, psutil.Process]) -> set[int]:
+    """Ids of the cluster's own processes."""
+    return {process.pid for process in processes.values()}

@@ -1,0 +1,200 @@
+"""The cluster's processes: each with its command line, in the order in which they are started.
+
+Sources: the command-line reference of each component; the flags that harden are those of the CIS Kubernetes Benchmark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from embedded.cluster import plan
+from embedded.cluster.plan import Files, Ports
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    command: Sequence[str]
+    in_cluster_network: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_seconds: int = 10
+
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+SMALL_HEAP = {"GOGC": "50"}
+"""A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""
+
+
+def programs(files: Files, bin_dir: Path, ports: Ports, *, docker: bool) -> list[Program]:
+    """All processes of the cluster.
+
+    Args:
+        files: Where configuration, certificates and data are.
+        bin_dir: The toolchain's executables.
+        ports: What the relay listens on, on 127.0.0.1.
+        docker: Whether a Docker Engine is to be run too.
+    """
+    kube = str(bin_dir / "kube")
+    found = [
+        Program("etcd", [kube, "etcd", *_etcd(files)], environment=SMALL_HEAP),
+        Program(
+            "containerd",
+            [str(bin_dir / "containerd"), "--config", str(files.config / "containerd.toml")],
+            # Its own shim before that of a containerd that the machine has.
+            environment={"PATH": f"{bin_dir}:{SYSTEM_PATH}"},
+        ),
+        Program("kube-apiserver", [kube, "kube-apiserver", *_apiserver(files)], environment=SMALL_HEAP),
+        Program(
+            "kube-controller-manager",
+            [kube, "kube-controller-manager", *_controller_manager(files)],
+            environment=SMALL_HEAP,
+        ),
+        Program("kube-scheduler", [kube, "kube-scheduler", *_scheduler(files)], environment=SMALL_HEAP),
+        Program("kubelet", [kube, "kubelet", *_kubelet(files)], environment=SMALL_HEAP),
+        Program(
+            "kube-proxy",
+            [kube, "kube-proxy", "--config", str(files.config / "kube-proxy.yaml")],
+            environment=SMALL_HEAP,
+        ),
+        Program(
+            "relay",
+            [
+                str(bin_dir / "relay"),
+                *(f"127.0.0.1:{port}={plan.NODE_ADDRESS}:{port}" for port in sorted(ports.keys())),
+            ],
+            in_cluster_network=False,
+        ),
+    ]
+    if docker:
+        found.append(Program("dockerd", ["dockerd", *_dockerd(files)]))
+    return found
+
+
+def _etcd(files: Files) -> list[str]:
+    pki = files.pki
+    return [
+        f"--name={plan.NODE}",
+        f"--data-dir={files.data / 'etcd'}",
+        "--listen-client-urls=https://127.0.0.1:2379",
+        "--advertise-client-urls=https://127.0.0.1:2379",
+        "--listen-peer-urls=https://127.0.0.1:2380",
+        "--initial-advertise-peer-urls=https://127.0.0.1:2380",
+        f"--initial-cluster={plan.NODE}=https://127.0.0.1:2380",
+        f"--cert-file={pki / 'etcd-server.crt'}",
+        f"--key-file={pki / 'etcd-server.key'}",
+        f"--trusted-ca-file={pki / 'etcd-ca.crt'}",
+        "--client-cert-auth",
+        f"--peer-cert-file={pki / 'etcd-server.crt'}",
+        f"--peer-key-file={pki / 'etcd-server.key'}",
+        f"--peer-trusted-ca-file={pki / 'etcd-ca.crt'}",
+        "--peer-client-cert-auth",
+        "--auto-compaction-mode=periodic",
+        "--auto-compaction-retention=1h",
+        "--snapshot-count=5000",
+        "--log-level=warn",
+    ]
+
+
+def _apiserver(files: Files) -> list[str]:
+    pki = files.pki
+    return [
+        "--secure-port=6443",
+        f"--advertise-address={plan.NODE_ADDRESS}",
+        f"--tls-cert-file={pki / 'kube-apiserver.crt'}",
+        f"--tls-private-key-file={pki / 'kube-apiserver.key'}",
+        f"--client-ca-file={pki / 'ca.crt'}",
+        "--etcd-servers=https://127.0.0.1:2379",
+        f"--etcd-cafile={pki / 'etcd-ca.crt'}",
+        f"--etcd-certfile={pki / 'etcd-client.crt'}",
+        f"--etcd-keyfile={pki / 'etcd-client.key'}",
+        f"--encryption-provider-config={files.config / 'encryption.yaml'}",
+        f"--service-cluster-ip-range={plan.SERVICE_NETWORK}",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        f"--service-account-key-file={pki / 'service-accounts.pub'}",
+        f"--service-account-signing-key-file={pki / 'service-accounts.key'}",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--anonymous-auth=false",
+        "--allow-privileged=true",  # storage and network addons need it; Pod Security keeps sites from it
+        "--profiling=false",
+        f"--kubelet-certificate-authority={pki / 'ca.crt'}",
+        f"--kubelet-client-certificate={pki / 'kube-apiserver-kubelet-client.crt'}",
+        f"--kubelet-client-key={pki / 'kube-apiserver-kubelet-client.key'}",
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--requestheader-client-ca-file={pki / 'front-proxy-ca.crt'}",
+        "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-username-headers=X-Remote-User",
+        f"--proxy-client-cert-file={pki / 'front-proxy-client.crt'}",
+        f"--proxy-client-key-file={pki / 'front-proxy-client.key'}",
+        f"--audit-policy-file={files.config / 'audit-policy.yaml'}",
+        f"--audit-log-path={files.logs / 'audit.log'}",
+        "--audit-log-maxage=30",
+        "--audit-log-maxbackup=3",
+        "--audit-log-maxsize=20",
+    ]
+
+
+def _controller_manager(files: Files) -> list[str]:
+    kubeconfig = files.config / "kube-controller-manager.kubeconfig"
+    pki = files.pki
+    return [
+        f"--kubeconfig={kubeconfig}",
+        f"--authentication-kubeconfig={kubeconfig}",
+        f"--authorization-kubeconfig={kubeconfig}",
+        "--bind-address=127.0.0.1",
+        f"--tls-cert-file={pki / 'kube-controller-manager.crt'}",
+        f"--tls-private-key-file={pki / 'kube-controller-manager.key'}",
+        f"--root-ca-file={pki / 'ca.crt'}",
+        f"--cluster-signing-cert-file={pki / 'ca.crt'}",
+        f"--cluster-signing-key-file={pki / 'ca.key'}",
+        f"--service-account-private-key-file={pki / 'service-accounts.key'}",
+        "--use-service-account-credentials",
+        "--leader-elect=false",
+        "--profiling=false",
+        "--terminated-pod-gc-threshold=50",
+    ]
+
+
+def _scheduler(files: Files) -> list[str]:
+    kubeconfig = files.config / "kube-scheduler.kubeconfig"
+    return [
+        f"--kubeconfig={kubeconfig}",
+        f"--authentication-kubeconfig={kubeconfig}",
+        f"--authorization-kubeconfig={kubeconfig}",
+        "--bind-address=127.0.0.1",
+        f"--tls-cert-file={files.pki / 'kube-scheduler.crt'}",
+        f"--tls-private-key-file={files.pki / 'kube-scheduler.key'}",
+        "--leader-elect=false",
+        "--profiling=false",
+    ]
+
+
+def _kubelet(files: Files) -> list[str]:
+    return [
+        f"--config={files.config / 'kubelet.yaml'}",
+        f"--kubeconfig={files.config / 'kubelet.kubeconfig'}",
+        f"--root-dir={files.data / 'kubelet'}",
+        f"--hostname-override={plan.NODE}",
+        f"--node-ip={plan.NODE_ADDRESS}",
+    ]
+
+
+def _dockerd(files: Files) -> list[str]:
+    docker = files.data / "docker"
+    return [
+        f"--host=unix://{files.docker_socket}",
+        f"--data-root={docker / 'data'}",
+        f"--exec-root={docker / 'exec'}",
+        f"--pidfile={docker / 'dockerd.pid'}",
+        f"--bip={plan.DOCKER_BRIDGE}",
+        "--ip-forward=false",  # on already; with it, Docker would also set the FORWARD policy to DROP
+        "--userland-proxy=false",
+        "--log-level=warn",
+    ]

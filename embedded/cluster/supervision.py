@@ -1,0 +1,253 @@
+"""The processes' life: started in namespaces of their own, kept alive by Supervisor, stopped without a trace.
+
+Supervisor is process 1 of a PID namespace: when it ends, the kernel ends everything in it, containers included, and
+every mount that they made goes with the mount namespace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from embedded.cluster import network
+from embedded.cluster.plan import Files
+from embedded.cluster.programs import SYSTEM_PATH, Program
+from embedded.errors import Failure
+
+POLL_SECONDS = 0.1
+
+
+class Supervisor:
+    """The supervisor of one cluster, running or not."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._record = files.state / "supervisor.json"
+
+    def root(self) -> psutil.Process | None:
+        """Process 1 of the cluster's PID namespace as the machine sees it; None if it isn't running."""
+        try:
+            record = json.loads(self._record.read_text())
+            process = psutil.Process(record["pid"])
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            return None
+        # A process id is used again after a while; one with another start time is somebody else.
+        if process.create_time() != record["started"] or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process
+
+    def processes(self) -> dict[str, psutil.Process]:
+        """The running programs by name, as the machine sees them."""
+        root = self.root()
+        if root is None:
+            return {}
+        # The supervisor knows them by their number in its PID namespace, the machine by another.
+        names = {state["pid"]: state["name"] for state in self.states() if state["pid"]}
+        found: dict[str, psutil.Process] = {}
+        for child in root.children():
+            with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+                name = names.get(_innermost_pid(child.pid))
+                if name is not None:
+                    found[name] = child
+        return found
+
+    def start(self, programs: Iterable[Program]) -> None:
+        """Start the supervisor if it isn't running, and make it know exactly ``programs``, none started yet.
+
+        A program whose command line is another than before is stopped, so that it can be started anew.
+        """
+        configuration = self._files.config / "supervisord.conf"
+        configuration.write_text(self._configuration(list(programs)))
+        if self.root() is None:
+            self._launch(str(configuration))
+            return
+        rpc = self._rpc()
+        added, changed, removed = rpc.reloadConfig()[0]
+        for group in (*changed, *removed):
+            rpc.stopProcessGroup(group)
+            rpc.removeProcessGroup(group)
+        for group in (*added, *changed):
+            rpc.addProcessGroup(group)
+
+    def run(self, name: str) -> None:
+        """Start one program, if it isn't running.
+
+        Raises:
+            Failure: It ends right after its start; with the last lines of its log.
+        """
+        rpc = self._rpc()
+        if rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING"):
+            return
+        try:
+            rpc.startProcess(name, False)
+        except xmlrpc.client.Fault as fault:
+            raise Failure(
+                f"{name} doesn't start: {fault.faultString}", fix=self.last_words(name), log=self._log(name)
+            ) from None
+
+    def restart(self, names: Iterable[str]) -> None:
+        """Stop the named programs, so that the next :meth:`run` starts them with what has changed."""
+        rpc = self._rpc()
+        for name in names:
+            with contextlib.suppress(xmlrpc.client.Fault):  # it isn't running
+                rpc.stopProcess(name)
+
+    def wait(self, name: str, is_ready: Callable[[], bool], what: str, seconds: float) -> None:
+        """Wait until ``is_ready()``.
+
+        Args:
+            name: The program that is waited for.
+            is_ready: Asked ten times a second.
+            what: What is waited for, for the error.
+            seconds: After which it is given up.
+
+        Raises:
+            Failure: The time is up, or the program has ended for good.
+        """
+        end = time.monotonic() + seconds
+        while not is_ready():
+            state = self._rpc().getProcessInfo(name)["statename"]
+            if state in ("FATAL", "EXITED") or time.monotonic() > end:
+                raise Failure(
+                    f"{what} after {seconds:.0f} s ({name} is {state.lower()})",
+                    fix=self.last_words(name),
+                    log=self._log(name),
+                )
+            time.sleep(POLL_SECONDS)
+
+    def states(self) -> list[dict[str, Any]]:
+        """What the supervisor knows of each program: ``name``, ``statename``, ``description``, ``start`` …"""
+        return list(self._rpc().getAllProcessInfo()) if self.root() is not None else []
+
+    def stop(self) -> None:
+        """Stop everything; what doesn't end by itself is ended by the kernel with the PID namespace."""
+        root = self.root()
+        if root is not None:
+            with contextlib.suppress(OSError, xmlrpc.client.Fault):
+                self._rpc().shutdown()
+            try:
+                root.wait(timeout=30)
+            except psutil.TimeoutExpired:
+                root.kill()
+                root.wait(timeout=30)
+        self._record.unlink(missing_ok=True)
+        self._files.supervisor_socket.unlink(missing_ok=True)
+
+    def last_words(self, name: str) -> str:
+        """The last lines that a program logged."""
+        log = self._log(name)
+        if not os.path.exists(log):  # noqa: PTH110 - a str for the message
+            return "it logged nothing"
+        with open(log, errors="replace") as file:  # noqa: PTH123
+            return "its last words: " + " | ".join(line.strip() for line in file.readlines()[-3:])
+
+    def _launch(self, configuration: str) -> None:
+        with open(self._files.logs / "supervisord.out", "ab") as log:  # noqa: PTH123
+            unshare = subprocess.Popen(
+                ["unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--mount-proc",
+                 "sh", "-c", 'mount --make-rshared / && exec "$@"', "sh",
+                 sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", configuration],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                cwd="/", env=_environment(),
+            )  # fmt: skip
+        for _ in _until(20):
+            children = psutil.Process(unshare.pid).children() if unshare.poll() is None else []
+            if children:
+                self._record.write_text(json.dumps({"pid": children[0].pid, "started": children[0].create_time()}))
+                break
+            if unshare.poll() is not None:
+                break
+        for _ in _until(20):
+            with contextlib.suppress(OSError, xmlrpc.client.Fault, xmlrpc.client.ProtocolError):
+                self._rpc().getState()
+                return
+            if unshare.poll() is not None:
+                break
+        raise Failure(
+            "the supervisor of the cluster's processes doesn't start",
+            fix="see what it says",
+            log=str(self._files.logs / "supervisord.out"),
+        )
+
+    def _rpc(self) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._files.supervisor_socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def _log(self, name: str) -> str:
+        return str(self._files.logs / f"{name}.log")
+
+    def _configuration(self, programs: list[Program]) -> str:
+        sections = [
+            f"""[unix_http_server]
+file={self._files.supervisor_socket}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisord]
+logfile={self._files.logs / "supervisord.log"}
+logfile_maxbytes=1MB
+logfile_backups=1
+pidfile={self._files.state / "supervisord.pid"}
+childlogdir={self._files.logs}
+user=root
+"""
+        ]
+        for program in programs:
+            command = list(program.command)
+            if program.in_cluster_network:
+                command = network.run_inside(self._files, command)
+            sections.append(
+                f"""[program:{program.name}]
+command={_quote(command)}
+environment={",".join(f'{key}="{value}"' for key, value in program.environment.items())}
+autostart=false
+autorestart=true
+startretries=1000
+startsecs=1
+stopwaitsecs={program.stop_seconds}
+redirect_stderr=true
+stdout_logfile={self._log(program.name)}
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=2
+"""
+            )
+        return "\n".join(sections)
+
+
+def _innermost_pid(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[-1]) for line in status.splitlines() if line.startswith("NSpid:"))
+
+
+def _quote(command: list[str]) -> str:
+    # Supervisor expands %(…)s and splits as a shell does.
+    return shlex.join(command).replace("%", "%%")
+
+
+def _environment() -> dict[str, str]:
+    """The little that the processes need; nothing of the user's shell, which may hold secrets."""
+    kept = {
+        name: value for name, value in os.environ.items() if name.lower() in ("http_proxy", "https_proxy", "no_proxy")
+    }
+    return {**kept, "PATH": SYSTEM_PATH, "LANG": "C.UTF-8"}
+
+
+def _until(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(POLL_SECONDS)
