@@ -1,0 +1,123 @@
+"""What is being done, on a terminal as one live line a stage, elsewhere as plain lines."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass
+class Stage:
+    """One thing that is being done; `Progress.stage` makes them."""
+
+    title: str
+    result: str = ""
+    """How it came about, shown when it is done: "built", "from cache"."""
+    detail: str = ""
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    failed: bool = False
+
+    def update(self, detail: str) -> None:
+        """Show what the stage is doing at the moment, in a few words."""
+        self.detail = detail
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far, or altogether once it has ended."""
+        return (self.ended or time.monotonic()) - self.began
+
+
+class Progress:
+    """Shows stages, which may run at the same time in several threads.
+
+    Args:
+        console: Where to; default standard error, so that standard output stays free for results.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self.stages: list[Stage] = []
+        self._began = time.monotonic()
+        self._lock = threading.RLock()
+        self._active: list[Stage] = []
+        self._live: Live | None = None
+        plain = self.console.options.ascii_only
+        self._spinner = Spinner("line" if plain else "dots")
+        self._started, self._done, self._failed = ("->", "ok", "x") if plain else ("▸", "✓", "✗")
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Stage]:
+        """Show ``title`` as under way until the block ends; an exception marks it as failed and passes on."""
+        stage = Stage(title)
+        self._begin(stage)
+        try:
+            yield stage
+        except BaseException as error:
+            stage.failed = True
+            stopped = isinstance(error, CancelledError) or not isinstance(error, Exception)
+            stage.result = "stopped" if stopped else "failed"
+            raise
+        finally:
+            self._end(stage)
+
+    def summary(self) -> None:
+        """Print the wall time of each stage, and of everything since this object was made."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column()
+        table.add_column(style="dim")
+        table.add_column(justify="right")
+        for stage in self.stages:
+            table.add_row(stage.title, stage.result, duration(stage.seconds))
+        table.add_row(Text("all in all", "bold"), "", Text(duration(time.monotonic() - self._began), "bold"))
+        self.console.print(table)
+
+    def __rich__(self) -> Text:
+        """What is live: a line for each stage under way, cut to the terminal's width."""
+        lines = []
+        for stage in list(self._active):
+            line = Text("  ").join(
+                [Text(stage.title), Text(duration(stage.seconds)), Text(stage.detail, "dim")],
+            )
+            line = Text(" ").join([Text(str(self._spinner.render(time.monotonic())), "cyan"), line])
+            line.truncate(self.console.width, overflow="ellipsis")
+            lines.append(line)
+        return Text("\n").join(lines)
+
+    def _begin(self, stage: Stage) -> None:
+        with self._lock:
+            self.stages.append(stage)
+            self._active.append(stage)
+            if not self.console.is_terminal:
+                self.console.print(self._started, Text(stage.title), soft_wrap=True)
+            elif self._live is None:
+                self._live = Live(self, console=self.console, transient=True, refresh_per_second=8)
+                self._live.start()
+
+    def _end(self, stage: Stage) -> None:
+        with self._lock:
+            stage.ended = time.monotonic()
+            self._active.remove(stage)
+            if not self._active and self._live is not None:
+                self._live.stop()
+                self._live = None
+            mark = Text(self._failed, "bold red") if stage.failed else Text(self._done, "green")
+            result = Text(stage.result, "red" if stage.failed else "dim")
+            parts = [mark, Text(stage.title), *([result] if stage.result else []), Text(duration(stage.seconds), "dim")]
+            self.console.print(Text("  ").join(parts), soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """``seconds`` for people: ``12.3 s``, ``3 min 05 s``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"

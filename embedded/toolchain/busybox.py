@@ -1,0 +1,72 @@
+"""A static BusyBox: the shell of an image, not a program of the machine's."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from embedded import paths
+from embedded.errors import Failure
+from embedded.progress import Stage
+from embedded.toolchain import cache, system
+
+
+def provide(stage: Stage, log: Path) -> Path:
+    """Return a static ``busybox``: the machine's, or else that of Debian's package, unpacked into the cache.
+
+    Raises:
+        Failure: The machine has none, and none can be had.
+    """
+    present = system.find("busybox")
+    if present is not None and _is_static(present):
+        return present
+
+    def unpack(folder: Path, lock: int) -> None:
+        stage.update("downloading busybox-static")
+        fetch = ["apt-get", "download", "-o", "APT::Sandbox::User=root", "busybox-static"]
+        with log.open("w") as output:
+            for command in fetch, ["apt-get", "update"], fetch:  # lists may be missing, or name a package that's gone
+                if command == fetch and any(folder.glob("*.deb")):
+                    continue
+                subprocess.run(command, cwd=folder, stdout=output, stderr=output, pass_fds=(lock,), check=False)
+            for package in folder.glob("*.deb"):
+                subprocess.run(["dpkg-deb", "-x", package, folder], stdout=output, stderr=output, check=False)
+        if not _is_static(folder / "bin/busybox") and not _is_static(folder / "usr/bin/busybox"):
+            errors = re.findall(r"^E: (.*)", log.read_text(), re.MULTILINE)
+            raise Failure(
+                f"busybox-static can't be downloaded: {errors[-1] if errors else 'the package has no static busybox'}",
+                "check apt's sources and the network, or install it: apt-get install busybox-static",
+                log,
+            )
+
+    if system.find("apt-get") is None:
+        raise Failure(
+            "This machine lacks a static busybox",
+            "install as root: dnf install busybox (Fedora), pacman -S busybox (Arch)",
+        )
+    root = paths.create_cache("toolchain")
+    waiting = "waiting for another run that is downloading it"
+    folder, _ = cache.entry(root, "busybox", _release(), unpack, lambda: stage.update(waiting))
+    return next(path for path in (folder / "bin/busybox", folder / "usr/bin/busybox") if _is_static(path))
+
+
+def _release() -> str:
+    """The distribution's name and version, ``debian-12-x86_64``."""
+    text = Path("/etc/os-release").read_text()
+    values = dict(re.findall(r'^(ID|VERSION_ID)="?([^"\n]*)', text, re.MULTILINE))
+    return "-".join([values.get("ID", "linux"), values.get("VERSION_ID", "rolling"), os.uname().machine])
+
+
+def _is_static(path: Path) -> bool:
+    """Whether ``path`` is an ELF file (64-bit, little-endian) that asks for no interpreter (no PT_INTERP segment)."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(64)
+            if header[:6] != b"\x7fELF\x02\x01":
+                return False
+            size, count = (int.from_bytes(header[at : at + 2], "little") for at in (54, 56))
+            file.seek(int.from_bytes(header[32:40], "little"))
+            segments = [file.read(size) for _ in range(count)]
+    except OSError:
+        return False
+    return all(int.from_bytes(segment[:4], "little") != 3 for segment in segments)

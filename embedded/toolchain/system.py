@@ -1,0 +1,106 @@
+"""What comes from the machine's own package manager: programs that need its kernel, or its users' trust."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from embedded.errors import Failure
+from embedded.progress import Stage
+
+PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
+"""PATH with the folders of system programs, which a user's often lacks."""
+
+PACKAGES: Mapping[str, tuple[str, str, str]] = {
+    "dockerd": ("docker.io", "moby-engine", "docker"),
+    "ip": ("iproute2", "iproute", "iproute2"),
+    "iptables": ("iptables", "iptables-nft", "iptables-nft"),
+    "modprobe": ("kmod", "kmod", "kmod"),
+    "mount": ("mount", "util-linux", "util-linux"),
+    "nsenter": ("util-linux", "util-linux", "util-linux"),
+    "runc": ("runc", "runc", "runc"),
+}
+"""Program to the package that has it, on Debian and Ubuntu, on Fedora, on Arch."""
+
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_POLICY_SAVED = Path("/usr/sbin/policy-rc.d.before-inspiration")
+_POLICY_TEXT = (
+    "#!/bin/sh\n# Of inspiration, for the time of an apt-get install: no service is to be started.\nexit 101\n"
+)
+
+
+def find(program: str) -> Path | None:
+    """Return where ``program`` is, system folders included."""
+    found = shutil.which(program, path=PATH)
+    return Path(found) if found else None
+
+
+def missing(programs: Iterable[str]) -> list[str]:
+    """Return those of ``programs`` that the machine lacks."""
+    return sorted(program for program in programs if find(program) is None)
+
+
+def install(programs: Iterable[str], stage: Stage, log: Path) -> None:
+    """Install the packages of ``programs`` with apt, and let none of their services start.
+
+    Raises:
+        Failure: There is no apt, we aren't root, or apt fails; names the packages for the common distributions.
+    """
+    programs = sorted(programs)
+    if os.geteuid() != 0 or find("apt-get") is None:
+        packages = [" ".join(sorted({PACKAGES[program][column] for program in programs})) for column in range(3)]
+        raise Failure(
+            f"This machine lacks {', '.join(programs)}",
+            f"install as root: apt-get install {packages[0]} (Debian, Ubuntu), "
+            f"dnf install {packages[1]} (Fedora), pacman -S {packages[2]} (Arch)",
+        )
+    packages = sorted({PACKAGES[program][0] for program in programs})
+    stage.update(f"installing {' '.join(packages)}")
+    with log.open("w") as transcript, _no_services_start():
+        # Lists may be old, or missing; where they can't be renewed, what they name may still be there.
+        _apt(["update"], transcript.fileno())
+        code = _apt(["install", "--no-install-recommends", *packages], transcript.fileno())
+    if code or missing(programs):
+        errors = re.findall(r"^E: (.*)", log.read_text(), re.MULTILINE)
+        reason = errors[0] if errors else f"apt-get exited with {code}"
+        raise Failure(
+            f"{' '.join(packages)} can't be installed: {reason}",
+            f"check apt's sources and the network, then try: apt-get install {' '.join(packages)}",
+            log,
+        )
+    if "docker.io" in packages and (systemctl := find("systemctl")):
+        # Debian's package has its Engine started with the machine, which nobody has asked for.
+        units = ["docker.service", "docker.socket", "containerd.service"]
+        subprocess.run([systemctl, "disable", "--quiet", *units], capture_output=True, check=False)
+
+
+def _apt(arguments: list[str], output: int) -> int:
+    command = ["apt-get", "-y", "-o", "DPkg::Lock::Timeout=300", *arguments]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "PATH": PATH}
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+    ).returncode
+
+
+@contextmanager
+def _no_services_start() -> Iterator[None]:
+    """Have Debian's policy-rc.d forbid the start of services for the block."""
+    _restore_policy()  # of a run that was killed
+    if _POLICY.exists() or _POLICY.is_symlink():
+        _POLICY.rename(_POLICY_SAVED)
+    try:
+        _POLICY.write_text(_POLICY_TEXT)
+        _POLICY.chmod(0o755)
+        yield
+    finally:
+        _restore_policy()
+
+
+def _restore_policy() -> None:
+    if _POLICY.is_file() and _POLICY.read_text(errors="replace") == _POLICY_TEXT:
+        _POLICY.unlink()
+    if _POLICY_SAVED.exists() or _POLICY_SAVED.is_symlink():
+        _POLICY_SAVED.rename(_POLICY)
