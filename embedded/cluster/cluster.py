@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
-import shutil
 import ssl
 import subprocess
 from pathlib import Path
@@ -31,12 +29,13 @@ class Cluster:
         """Find what would stop it; see :func:`embedded.cluster.preflight.check`."""
         preflight.check(self.files, ports, {process.pid for process in self.supervisor.processes().values()})
 
-    def start(self, bin_dir: Path, ports: Ports) -> None:
+    def start(self, bin_dir: Path, ports: Ports, dockerd: Path | None) -> None:
         """Start what isn't running, and wait until the API server answers; the node may need a little longer.
 
         Args:
             bin_dir: The toolchain's executables.
             ports: What the relay listens on, on 127.0.0.1.
+            dockerd: The Docker Engine to run too; None where the machine has one running.
 
         Raises:
             Failure: Something doesn't start; it names what, with its last words and its log.
@@ -46,7 +45,7 @@ class Cluster:
         configuration.write(self.files, cni_bin=bin_dir)
         control_groups.up()
         network.up(self.files)
-        wanted = programs(self.files, bin_dir, ports, docker=self.docker_host() == self._own_docker_host())
+        wanted = programs(self.files, bin_dir, ports, dockerd)
         self.supervisor.start(wanted)
         if renewed:
             self.supervisor.restart(program.name for program in wanted)
@@ -74,14 +73,12 @@ class Cluster:
             self._kubectl(bin_dir, "wait", "--for=create", node, "--timeout=60s")
             self._kubectl(bin_dir, "wait", "--for=condition=Ready", node, "--timeout=120s")
         except Failure as failure:
-            log = str(self.files.logs / "kubelet.log")
+            log = self.files.logs / "kubelet.log"
             raise Failure(
                 f"the node isn't Ready: {failure}", fix=self.supervisor.last_words("kubelet"), log=log
             ) from None
-        if self.docker_host() == self._own_docker_host():
-            self.supervisor.wait(
-                "dockerd", lambda: _answers(self._own_docker_host()), "the Docker Engine doesn't answer", seconds=60
-            )
+        if "dockerd" in self.supervisor.processes():
+            self.supervisor.wait("dockerd", self._docker_answers, "the Docker Engine doesn't answer", seconds=60)
 
     def stop(self) -> None:
         """Stop all processes and give the machine back its interface, firewall, cgroups and mounts."""
@@ -91,10 +88,6 @@ class Cluster:
         for socket in (self.files.containerd_socket, self.files.docker_socket):
             for path in (socket, socket.with_name(f"{socket.name}.ttrpc")):
                 path.unlink(missing_ok=True)
-
-    def purge(self) -> None:
-        """Remove all data of a stopped cluster: images, volumes, etcd, certificates, Pulumi's state."""
-        shutil.rmtree(self.files.state, ignore_errors=False)
 
     def is_answering(self) -> bool:
         """Whether the API server says that it is ready."""
@@ -106,16 +99,13 @@ class Cluster:
             return connection.getresponse().status == http.HTTPStatus.OK
         return False
 
-    def docker_host(self) -> str:
-        """The Docker Engine to build with, as a ``DOCKER_HOST`` value: the machine's if it answers, else our own."""
-        for host in (os.environ.get("DOCKER_HOST", ""), "unix:///var/run/docker.sock"):
-            # A remote engine's `localhost:32000` would be another machine.
-            if host.startswith("unix://") and host != self._own_docker_host() and _answers(host):
-                return host
-        return self._own_docker_host()
-
-    def _own_docker_host(self) -> str:
-        return f"unix://{self.files.docker_socket}"
+    def _docker_answers(self) -> bool:
+        if not self.files.docker_socket.is_socket():
+            return False
+        with contextlib.suppress(DockerException, OSError):
+            with contextlib.closing(docker.DockerClient(f"unix://{self.files.docker_socket}", timeout=5)) as client:
+                return bool(client.ping())
+        return False
 
     def _etcd_listens(self) -> bool:
         listening = subprocess.run(
@@ -132,13 +122,3 @@ class Cluster:
         )
         if done.returncode != 0:
             raise Failure(f"kubectl {arguments[0]}: {done.stderr.strip()}", fix="run script/up again")
-
-
-def _answers(docker_host: str) -> bool:
-    if not Path(docker_host.removeprefix("unix://")).is_socket():
-        return False
-    with contextlib.suppress(DockerException, OSError):
-        client = docker.DockerClient(base_url=docker_host, timeout=5)
-        with contextlib.closing(client):
-            return bool(client.ping())
-    return False

@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 from embedded.cluster import plan
 from embedded.cluster.plan import Files
 from embedded.errors import Failure
@@ -44,7 +46,7 @@ def up(files: Files) -> None:
             fix=f"stop it there with script/down, or use it from here: export INSPIRATION_STATE={owner}",
         )
     namespace = files.network_namespace
-    if not namespace.is_mount():
+    if not _is_bound(namespace):
         namespace.touch(mode=0o600)
         _run("unshare", f"--net={namespace}", "true")
     if owner is None:
@@ -77,19 +79,21 @@ def down(files: Files) -> None:
     if was_off.exists():
         FORWARDING.write_text("0")
         was_off.unlink()
-    if files.network_namespace.is_mount():
+    if _is_bound(files.network_namespace):
         _run("umount", str(files.network_namespace))
     files.network_namespace.unlink(missing_ok=True)
 
 
 def link_owner() -> str | None:
     """The state folder of the cluster that the machine's link belongs to; None without a link."""
-    shown = subprocess.run(
-        ["ip", "-json", "link", "show", plan.INTERFACE], capture_output=True, text=True, check=False
-    )
+    shown = subprocess.run(["ip", "-json", "link", "show", plan.INTERFACE], capture_output=True, text=True, check=False)
     if shown.returncode != 0:
         return None
     return str(json.loads(shown.stdout)[0].get("ifalias", ""))
+
+
+def _is_bound(namespace: Path) -> bool:
+    return any(mount.mountpoint == str(namespace) for mount in psutil.disk_partitions(all=True))
 
 
 def _run(*command: str) -> None:

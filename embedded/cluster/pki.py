@@ -78,9 +78,7 @@ def provide(folder: Path) -> bool:
     for ca in new_cas:
         _write_ca(folder, ca)
     stale = [
-        identity
-        for identity in IDENTITIES
-        if identity.ca in new_cas or not _is_valid(folder / f"{identity.file}.crt")
+        identity for identity in IDENTITIES if identity.ca in new_cas or not _is_valid(folder / f"{identity.file}.crt")
     ]
     for identity in stale:
         _write_leaf(folder, identity)
@@ -187,9 +185,7 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _public_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _write(path: Path, content: bytes) -> None:

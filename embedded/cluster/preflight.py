@@ -51,7 +51,7 @@ def check(files: Files, ports: Ports, own: Collection[int]) -> None:
 def _holder(port: int, own: Collection[int]) -> str | None:
     """Who listens on a TCP port of this machine, as ``nginx (pid 123)``; None if nobody does."""
     for connection in psutil.net_connections(kind="tcp"):
-        if connection.status != psutil.CONN_LISTEN or connection.laddr.port != port:
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr or connection.laddr.port != port:
             continue
         if connection.laddr.ip not in ("0.0.0.0", "127.0.0.1", "::", "::1", "::ffff:127.0.0.1"):  # noqa: S104
             continue
@@ -78,8 +78,3 @@ def _name(pid: int) -> str:
 def _other(port: int) -> int:
     """A port to propose: one that a user would recognise."""
     return {80: 8080, 443: 8443}.get(port, port + 1)
-
-
-def owned(processes: dict[str, psutil.Process]) -> set[int]:
-    """Ids of the cluster's own processes."""
-    return {process.pid for process in processes.values()}

@@ -26,18 +26,18 @@ class Program:
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-SMALL_HEAP = {"GOGC": "50"}
+SMALL_HEAP = {"GOGC": "30"}
 """A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""
 
 
-def programs(files: Files, bin_dir: Path, ports: Ports, *, docker: bool) -> list[Program]:
+def programs(files: Files, bin_dir: Path, ports: Ports, dockerd: Path | None) -> list[Program]:
     """All processes of the cluster.
 
     Args:
         files: Where configuration, certificates and data are.
         bin_dir: The toolchain's executables.
         ports: What the relay listens on, on 127.0.0.1.
-        docker: Whether a Docker Engine is to be run too.
+        dockerd: The Docker Engine to run too, if any.
     """
     kube = str(bin_dir / "kube")
     found = [
@@ -70,8 +70,8 @@ def programs(files: Files, bin_dir: Path, ports: Ports, *, docker: bool) -> list
             in_cluster_network=False,
         ),
     ]
-    if docker:
-        found.append(Program("dockerd", ["dockerd", *_dockerd(files)]))
+    if dockerd:
+        found.append(Program("dockerd", [str(dockerd), *_dockerd(files)], environment=SMALL_HEAP))
     return found
 
 
@@ -195,6 +195,7 @@ def _dockerd(files: Files) -> list[str]:
         f"--pidfile={docker / 'dockerd.pid'}",
         f"--bip={plan.DOCKER_BRIDGE}",
         "--ip-forward=false",  # on already; with it, Docker would also set the FORWARD policy to DROP
+        f"--containerd={files.containerd_socket}",
         "--userland-proxy=false",
         "--log-level=warn",
     ]

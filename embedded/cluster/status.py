@@ -53,9 +53,7 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def _status(
-    name: str, state: str, process: psutil.Process | None, family: Iterable[psutil.Process]
-) -> ProcessStatus:
+def _status(name: str, state: str, process: psutil.Process | None, family: Iterable[psutil.Process]) -> ProcessStatus:
     memory = 0
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):

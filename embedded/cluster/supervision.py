@@ -128,7 +128,7 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def states(self) -> list[dict[str, Any]]:
-        """What the supervisor knows of each program: ``name``, ``statename``, ``description``, ``start`` …"""
+        """What the supervisor knows of each program: its ``name``, ``statename``, ``pid`` and more."""
         return list(self._rpc().getAllProcessInfo()) if self.root() is not None else []
 
     def stop(self) -> None:
@@ -148,13 +148,14 @@ class Supervisor:
     def last_words(self, name: str) -> str:
         """The last lines that a program logged."""
         log = self._log(name)
-        if not os.path.exists(log):  # noqa: PTH110 - a str for the message
+        if not log.exists() or not log.stat().st_size:
             return "it logged nothing"
-        with open(log, errors="replace") as file:  # noqa: PTH123
-            return "its last words: " + " | ".join(line.strip() for line in file.readlines()[-3:])
+        lines = log.read_text(errors="replace").splitlines()
+        return "its last words: " + " | ".join(line.strip() for line in lines[-3:])
 
     def _launch(self, configuration: str) -> None:
-        with open(self._files.logs / "supervisord.out", "ab") as log:  # noqa: PTH123
+        output = self._files.logs / "supervisord.out"
+        with output.open("ab") as log:
             unshare = subprocess.Popen(
                 ["unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--mount-proc",
                  "sh", "-c", 'mount --make-rshared / && exec "$@"', "sh",
@@ -178,15 +179,15 @@ class Supervisor:
         raise Failure(
             "the supervisor of the cluster's processes doesn't start",
             fix="see what it says",
-            log=str(self._files.logs / "supervisord.out"),
+            log=output,
         )
 
     def _rpc(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._files.supervisor_socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
-    def _log(self, name: str) -> str:
-        return str(self._files.logs / f"{name}.log")
+    def _log(self, name: str) -> Path:
+        return self._files.logs / f"{name}.log"
 
     def _configuration(self, programs: list[Program]) -> str:
         sections = [

@@ -1,0 +1,78 @@
+"""The command line of the embedded default: what ``script/up``, ``script/down`` and ``script/env`` run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+from embedded.errors import Failure
+
+
+def main() -> int:
+    """Run one command; returns the exit code: 0 done, 1 a failure that is explained, 2 a wrong command line."""
+    arguments = _parser().parse_args()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        # Each command is imported when it runs: `script/env` is in people's shell profiles.
+        if arguments.command == "env":
+            from embedded.commands import env
+
+            return env.run()
+        if arguments.command == "down":
+            from embedded.commands import down
+
+            return down.run(console, purge=arguments.purge, keep=arguments.keep)
+        from embedded.commands import up
+
+        if arguments.status:
+            return up.status()
+        return up.run(cluster_only=arguments.cluster_only, pulumi_arguments=arguments.pulumi)
+    except Failure as failure:
+        console.print(Text("error: ", "bold red") + Text(failure.cause))
+        console.print(Text("  fix: ", "bold") + Text(failure.fix))
+        if failure.log:
+            console.print(Text("  log: ", "bold") + Text(str(failure.log)))
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; what is done stays, script/up goes on from there")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="embedded", description="The embedded default.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser(
+        "up",
+        prog="script/up",
+        description="Puts the website on this machine: builds the toolchain (once), starts the embedded cluster, runs "
+        "`pulumi up` of the dev stack, and prints the URLs. Run it again at any time: it does only what is missing.",
+        epilog="exit codes: 0 done, 1 failed (the reason is printed), 130 interrupted",
+    )
+    up.add_argument(
+        "--status", action="store_true", help="show the cluster's processes and their memory, change nothing"
+    )
+    up.add_argument("--cluster-only", action="store_true", help="start the cluster, but don't run `pulumi up`")
+    up.add_argument("pulumi", nargs="*", metavar="-- PULUMI_OPTION", help="options for `pulumi up`, as -- --diff")
+    down = commands.add_parser(
+        "down",
+        prog="script/down",
+        description="Undoes script/up: `pulumi destroy` of the dev stack, then stops the cluster. No process, mount, "
+        "interface or firewall rule is left.",
+        epilog="exit codes: 0 done, 1 failed (the reason is printed), 130 interrupted",
+    )
+    either = down.add_mutually_exclusive_group()
+    either.add_argument("--purge", action="store_true", help="also remove all data of the cluster and the stack")
+    either.add_argument("--keep", action="store_true", help="only stop the cluster: the site is back with script/up")
+    commands.add_parser(
+        "env",
+        prog="script/env",
+        description='Prints `export` lines, so that plain pulumi, kubectl and docker work: eval "$(script/env)"',
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

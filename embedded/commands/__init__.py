@@ -1,0 +1,1 @@
+"""The commands of the embedded default, a module each."""

@@ -1,0 +1,48 @@
+"""``script/down``: the machine as it was."""
+
+from __future__ import annotations
+
+import shutil
+
+from rich.console import Console
+
+from embedded import stack
+from embedded.cluster.cluster import Cluster
+from embedded.commands.connection import remembered
+from embedded.errors import Failure
+from embedded.paths import PROJECT, STATE
+from embedded.progress import Progress
+
+
+def run(console: Console, *, purge: bool, keep: bool) -> int:
+    """Destroy the stack, stop the cluster.
+
+    Args:
+        console: Where to say what was done.
+        purge: Also remove all data.
+        keep: Don't destroy the stack.
+
+    Raises:
+        Failure: `pulumi destroy` fails; nothing is stopped or removed then, unless ``purge`` removes it all anyway.
+    """
+    cluster = Cluster(STATE)
+    progress = Progress()
+    environment = remembered()
+    if environment is not None and not keep and cluster.supervisor.root() is not None and cluster.is_answering():
+        dev = stack.Stack(PROJECT, STATE, environment)
+        code = dev.run("destroy", "--stack", stack.STACK, "--yes", "--skip-preview")
+        if code != 0 and not purge:
+            raise Failure(
+                "`pulumi destroy` failed, see above; the cluster keeps running",
+                fix="run script/down again, or script/down --purge to remove everything all the same",
+            )
+    with progress.stage("Stop the cluster"):
+        cluster.stop()
+    if purge:
+        with progress.stage(f"Remove {STATE}"):
+            stack.forget_salt(PROJECT)
+            shutil.rmtree(STATE, ignore_errors=True)
+        console.print("The cluster and its data are gone. The toolchain stays in the cache, so that script/up is fast.")
+    else:
+        console.print("The cluster is stopped; its data stays (script/down --purge removes it).")
+    return 0

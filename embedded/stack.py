@@ -1,0 +1,140 @@
+"""The ``dev`` stack on the embedded cluster: Pulumi with a state, a passphrase and plugins of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embedded.cluster.plan import Ports
+from embedded.errors import Failure
+
+STACK = "dev"
+SALT_FILTER = "pulumi-encryptionsalt"
+"""The git filter that ``.gitattributes`` names; see :func:`hide_salt`."""
+
+
+class Stack:
+    """Runs ``pulumi`` on the ``dev`` stack.
+
+    Args:
+        project: The checkout.
+        state: Where Pulumi's state, home and passphrase are.
+        environment: What Pulumi and its plugins need besides the user's environment; see :func:`environment`.
+    """
+
+    def __init__(self, project: Path, state: Path, environment: Mapping[str, str]) -> None:
+        self._project = project
+        self._state = state
+        self._environment = environment
+
+    def select(self) -> None:
+        """Make the stack if there is none yet, and select it."""
+        backend = self._state / "pulumi"
+        if not (backend / ".pulumi" / "stacks").is_dir():
+            # Its salt belongs to a passphrase that is gone.
+            forget_salt(self._project)
+        backend.mkdir(mode=0o700, exist_ok=True)
+        write_passphrase(self._state)
+        hide_salt(self._project)
+        done = subprocess.run(
+            ["pulumi", "stack", "select", STACK, "--create", "--non-interactive"],
+            cwd=self._project, env=self._merged(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise Failure(f"the stack can't be selected: {done.stderr.strip()}", fix="see `pulumi stack ls`")
+
+    def run(self, *arguments: str) -> int:
+        """Run ``pulumi ARGUMENTS`` in the foreground; Ctrl-C is Pulumi's to handle. Returns its exit code."""
+        with subprocess.Popen(["pulumi", *arguments], cwd=self._project, env=self._merged()) as pulumi:
+            while True:
+                try:
+                    return pulumi.wait()
+                except KeyboardInterrupt:
+                    continue  # Pulumi got it too: it finishes what it is doing, or stops at the second one
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets masked."""
+        done = subprocess.run(
+            ["pulumi", "stack", "output", "--json", "--stack", STACK],
+            cwd=self._project, env=self._merged(), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        outputs: dict[str, Any] = json.loads(done.stdout)
+        return outputs
+
+    def _merged(self) -> dict[str, str]:
+        return {**os.environ, **self._environment}
+
+
+def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, str]:
+    """The variables, besides ``PATH``, that make plain ``pulumi``, ``kubectl`` and ``docker`` work here.
+
+    Args:
+        state: Where Pulumi's state, home and passphrase are.
+        kubeconfig: The administrator's.
+        docker_host: The Docker Engine that builds.
+    """
+    return {
+        "DOCKER_HOST": docker_host,
+        "KUBECONFIG": str(kubeconfig),
+        "PULUMI_BACKEND_URL": f"file://{state / 'pulumi'}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
+        "PULUMI_HOME": str(state / "pulumi-home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+
+
+def write_passphrase(state: Path) -> None:
+    """Make this machine's passphrase, once."""
+    path = state / "passphrase"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+
+
+def hide_salt(project: Path) -> None:
+    """Set up the git filter that keeps the salt of this machine's passphrase out of the repository.
+
+    Pulumi writes ``encryptionsalt`` into the stack's file, which is part of the project: without the filter it would
+    show up as a change, and be committed one day.
+    """
+    if (project / ".git").exists():
+        for operation, command in (("clean", "sed /^encryptionsalt:/d"), ("smudge", "cat")):
+            subprocess.run(
+                ["git", "config", "--local", f"filter.{SALT_FILTER}.{operation}", command], cwd=project, check=False
+            )
+
+
+def forget_salt(project: Path) -> None:
+    """Remove the salt from the stack's file."""
+    path = project / f"Pulumi.{STACK}.yaml"
+    text = path.read_text()
+    without = re.sub(r"^encryptionsalt:.*\n", "", text, flags=re.MULTILINE)
+    if without != text:
+        path.write_text(without)
+
+
+def ports(project: Path) -> Ports:
+    """The ports that the stack's configuration asks for; what isn't a port there is left for the program to refuse."""
+    document = yaml.safe_load((project / f"Pulumi.{STACK}.yaml").read_text()) or {}
+    config = document.get("config") or {}
+
+    def port(key: str, field: str, default: int) -> int:
+        section = config.get(f"inspiration:{key}")
+        value = section.get(field, default) if isinstance(section, dict) else default
+        return value if isinstance(value, int) and 0 < value < 65536 else default
+
+    defaults = Ports()
+    return Ports(
+        http=port("ingress", "httpPort", defaults.http),
+        https=port("ingress", "httpsPort", defaults.https),
+        registry=port("registry", "nodePort", defaults.registry),
+    )
