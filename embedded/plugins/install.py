@@ -1,0 +1,258 @@
+"""Installs the Pulumi plugins that the program needs: the official ones where possible, else those of this folder.
+
+Official plugins come from Pulumi's download sites. That is tried once for each version and remembered in `MEMORY`;
+delete that file to try again, for instance once the machine is connected.
+"""
+
+import gzip
+import hashlib
+import importlib.metadata
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.errors import Failure
+
+RESOURCE_PLUGINS = ("kubernetes", "docker")
+"""The packages of this folder that are resource plugins, by Pulumi's names."""
+
+LANGUAGE_HOST = "pulumi-language-python"
+
+MEMORY = "inspiration-plugins.json"
+"""In ``PULUMI_HOME``: the versions for which the official plugin could not be had."""
+
+MARKER = "inspiration.sha256"
+"""In an installed plugin: what it was made of. An official plugin has none."""
+
+OFFICIAL_TIMEOUT = 20
+"""Seconds for the attempt to download an official plugin."""
+
+LANGUAGE_LAUNCHER = f"""\
+#!/bin/sh
+# Of inspiration: starts the language host in PULUMI_HOME, so that checkouts that share this engine each have their own.
+host="${{PULUMI_HOME:-$HOME/.pulumi}}/{LANGUAGE_HOST}"
+[ -x "$host" ] || {{ echo "there is no Python language host at $host; run script/up" >&2; exit 1; }}
+exec "$host" "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A plugin that is in place."""
+
+    name: str
+    """``language-python``, ``kubernetes`` or ``docker``."""
+    version: str
+    """Without a leading ``v``; empty for an official language host, which is as old as its engine."""
+    official: bool
+    """Whether it is Pulumi's own, or the one of this folder."""
+    changed: bool
+    """Whether it was installed just now."""
+
+
+@dataclass(frozen=True)
+class _Pulumi:
+    """The engine, and the ``PULUMI_HOME`` that it works with."""
+
+    binary: Path
+    home: Path
+
+    def plugin_install(self, *words: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+        command = [str(self.binary), "plugin", "install", "resource", *words, "--non-interactive"]
+        variables = os.environ | {"PULUMI_HOME": str(self.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        return subprocess.run(command, cwd=self.home, env=variables, timeout=timeout, capture_output=True, text=True)
+
+    def plugin(self, name: str, version: str) -> Path:
+        """Where the engine keeps a resource plugin."""
+        return self.home / "plugins" / f"resource-{name}-v{version}"
+
+
+def install(
+    pulumi: Path, pulumi_home: Path, python: Path, progress: Callable[[str], None] = lambda _: None
+) -> list[Installed]:
+    """Make every plugin that the program needs available to an engine.
+
+    Args:
+        pulumi: The engine's executable. An official one comes with its language host and keeps it.
+        pulumi_home: The folder that the engine is run with as ``PULUMI_HOME``.
+        python: The interpreter of the virtual environment with the SDKs; what is installed runs with it, and the
+            SDKs in it say which versions are wanted.
+        progress: Called with what is being done, in a few words; from several threads.
+
+    Returns:
+        The language host, then the resource plugins.
+
+    Raises:
+        Failure: An SDK isn't installed in ``python``'s environment, or the engine refuses a plugin.
+    """
+    pulumi_home.mkdir(parents=True, exist_ok=True)
+    engine = _Pulumi(pulumi.resolve(), pulumi_home)
+    versions = {name: _wanted_version(name, python) for name in RESOURCE_PLUGINS}
+    memory_file = pulumi_home / MEMORY
+    refused = set(json.loads(memory_file.read_text())) if memory_file.is_file() else set()
+
+    def install_one(name: str) -> Installed:
+        tried = f"{name}-{versions[name]}" in refused
+        return _install_resource_plugin(engine, name, versions[name], python, tried, progress)
+
+    with ThreadPoolExecutor(len(versions)) as executor:
+        installed = list(executor.map(install_one, versions))
+    refused |= {f"{each.name}-{each.version}" for each in installed if not each.official}
+    memory_file.write_text(json.dumps(sorted(refused)) + "\n")
+    return [_install_language_host(engine, python, progress), *installed]
+
+
+def archive(name: str, python: Path) -> bytes:
+    """The tarball of the resource plugin ``name``, run by ``python``: the same bytes for the same sources.
+
+    Holds an executable, as the engine wants it, and a copy of the package, so that it outlives this checkout.
+    """
+    executable = f"pulumi-resource-{name}"
+    files = _runnable(name, executable.replace("-", "_"))
+    # Isolated: neither the user's PYTHONPATH nor packages in the home folder change what a plugin imports.
+    files[executable] = f'#!/bin/sh\nexec "{python}" -I "${{0%/*}}" "$@"\n'.encode()
+    files[MARKER] = _digest(files)
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as tar,
+    ):
+        for path, content in sorted(files.items()):
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            member.mode = 0o755 if path == executable else 0o644
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _install_resource_plugin(
+    engine: _Pulumi, name: str, version: str, python: Path, tried: bool, progress: Callable[[str], None]
+) -> Installed:
+    folder = engine.plugin(name, version)
+    marker = folder / MARKER
+    if (folder / f"pulumi-resource-{name}").is_file() and not marker.is_file():
+        return Installed(name, version, official=True, changed=False)
+    if not tried:
+        progress(f"looking for the official {name} plugin {version}")
+        if _install_official(engine, name, version):
+            return Installed(name, version, official=True, changed=True)
+    content = archive(name, python)
+    if marker.is_file() and marker.read_bytes() == _marker_of(content):
+        return Installed(name, version, official=False, changed=False)
+    progress(f"installing the embedded {name} plugin {version}")
+    with tempfile.NamedTemporaryFile(suffix=".tar.gz", dir=engine.home) as file:
+        file.write(content)
+        file.flush()
+        done = engine.plugin_install(name, version, "--file", file.name, "--reinstall")
+    if done.returncode:
+        raise Failure(
+            f"pulumi plugin install resource {name} {version} failed: {_last_line(done.stderr)}",
+            f"check that {engine.home} can be written to, and run script/up again",
+        )
+    return Installed(name, version, official=False, changed=True)
+
+
+def _install_official(engine: _Pulumi, name: str, version: str) -> bool:
+    try:
+        done = engine.plugin_install(name, version, "--reinstall", timeout=OFFICIAL_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[str], None]) -> Installed:
+    beside = engine.binary.with_name(LANGUAGE_HOST)
+    launcher = LANGUAGE_LAUNCHER.encode()
+    if beside.is_file() and not beside.read_bytes().startswith(b"#!/bin/sh\n# Of inspiration"):
+        return Installed("language-python", "", official=True, changed=False)
+    files = _runnable("language", "pulumi_language_python")
+    digest = _digest(files).decode()
+    folder = engine.home / f"language-python-{digest[:16]}"
+    host = f'#!/bin/sh\nexec "{python}" -u "{folder}" "$@"\n'.encode()
+    place = engine.home / LANGUAGE_HOST
+    version = _sdk_version(python)
+    current = folder.is_dir() and place.is_file() and place.read_bytes() == host
+    if current and beside.is_file() and beside.read_bytes() == launcher:
+        return Installed("language-python", version, official=False, changed=False)
+    progress(f"installing the embedded Python language host {version}")
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    _put_executable(place, host)
+    _put_executable(beside, launcher)
+    for old in engine.home.glob("language-python-*"):
+        if old != folder:
+            shutil.rmtree(old)
+    return Installed("language-python", version, official=False, changed=True)
+
+
+def _runnable(package: str, module: str) -> dict[str, bytes]:
+    """The files of a folder that Python can run: this folder's ``package`` under the name ``module``."""
+    root = Path(__file__).parent / package
+    files = {
+        str(Path(module, path.relative_to(root))): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    start = f'import runpy\n\nrunpy.run_module("{module}", run_name="__main__", alter_sys=True)\n'
+    return files | {"__main__.py": start.encode()}
+
+
+def _digest(files: dict[str, bytes]) -> bytes:
+    digest = hashlib.sha256()
+    for path, content in sorted(files.items()):
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest().encode()
+
+
+def _marker_of(content: bytes) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        member = tar.extractfile(MARKER)
+        assert member is not None  # noqa: S101 (`archive` puts it there)
+        return member.read()
+
+
+def _wanted_version(name: str, python: Path) -> str:
+    for folder in _site_packages(python):
+        description = folder / f"pulumi_{name}" / "pulumi-plugin.json"
+        if description.is_file():
+            return str(json.loads(description.read_text())["version"]).removeprefix("v")
+    raise _not_installed(f"pulumi-{name}", python)
+
+
+def _sdk_version(python: Path) -> str:
+    for distribution in importlib.metadata.distributions(name="pulumi", path=list(map(str, _site_packages(python)))):
+        return distribution.version
+    raise _not_installed("pulumi", python)
+
+
+def _site_packages(python: Path) -> list[Path]:
+    # Not `resolve`: a virtual environment's python is a link to the interpreter that it was made with.
+    return sorted(python.absolute().parent.parent.glob("lib/python3*/site-packages"))
+
+
+def _not_installed(distribution: str, python: Path) -> Failure:
+    return Failure(
+        f"the Python package {distribution} is not installed for {python}",
+        f"run {python} -m pip install -r requirements.txt",
+    )
+
+
+def _put_executable(path: Path, content: bytes) -> None:
+    """Write ``path`` in one step: a run of Pulumi may be starting it."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+        file.write(content)
+    Path(file.name).chmod(0o755)
+    Path(file.name).replace(path)
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no message"])[-1]

@@ -1,0 +1,85 @@
+"""The processes in which programs run: apart from the host, so that a program that crashes takes nothing down."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from . import program
+from .environment import Environment, activated
+
+
+class Child(Protocol):
+    """A process that waits for the request to run a program."""
+
+    def run(self, request: bytes) -> int:
+        """Run the serialized ``RunRequest`` and return the exit code, negative if a signal ended it."""
+        ...
+
+    def stop(self) -> None:
+        """End it, if it hasn't ended yet."""
+        ...
+
+
+class Spare:
+    """A copy of this process, made before it has any thread: the SDK, most of a program's start-up, is loaded already.
+
+    Only for programs that run in this interpreter's environment.
+    """
+
+    def __init__(self, engine: str) -> None:
+        reader, self._writer = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._writer)
+            null = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(null, 0)  # standard input is the host's tie to the engine
+            if sys.prefix != sys.base_prefix:
+                os.environ.update(activated(os.environ, Path(sys.prefix)))
+            sys.exit(program.main(reader, engine))
+        os.close(reader)
+        self._status: int | None = None
+
+    def run(self, request: bytes) -> int:
+        """Run the serialized ``RunRequest`` and return the exit code, negative if a signal ended it."""
+        _send(self._writer, request)
+        _, status = os.waitpid(self._pid, 0)
+        self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+    def stop(self) -> None:
+        """End it, if it hasn't ended yet."""
+        if self._status is None:
+            os.kill(self._pid, signal.SIGTERM)
+
+
+class Fresh:
+    """A new process in another environment than this interpreter's."""
+
+    def __init__(self, environment: Environment, engine: str) -> None:
+        reader, self._writer = os.pipe()
+        self._process = subprocess.Popen(
+            [environment.python, "-u", program.__file__, str(reader), engine],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[reader],
+            env=environment.variables,
+        )
+        os.close(reader)
+
+    def run(self, request: bytes) -> int:
+        """Run the serialized ``RunRequest`` and return the exit code, negative if a signal ended it."""
+        _send(self._writer, request)
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """End it, if it hasn't ended yet."""
+        self._process.terminate()
+
+
+def _send(pipe: int, request: bytes) -> None:
+    # A child that is gone can't read, and its exit code says more than a broken pipe.
+    with contextlib.suppress(BrokenPipeError), open(pipe, "wb") as target:
+        target.write(request)

@@ -1,0 +1,138 @@
+"""Runs a Pulumi program in this process.
+
+Also a script, ``python program.py FD ENGINE``, for another interpreter than the language host's: it stands alone and
+imports nothing but the SDK that it finds there. What to run comes through a pipe, so that no config value shows up on
+a command line or in an environment.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import runpy
+import signal
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+try:
+    import grpc
+    import pulumi
+    import pulumi.runtime
+    from pulumi.runtime.proto import language_pb2
+except ImportError as error:
+    if error.name not in ("grpc", "pulumi"):
+        raise
+    sys.exit(f"the Pulumi SDK is not installed in {sys.prefix}; run `pulumi install`, or "
+             f"`{sys.executable} -m pip install -r requirements.txt`")  # fmt: skip
+
+REPORTED = 32
+"""Exit code of a program whose error the user has been shown already."""
+
+INTERRUPTED = 130
+"""Exit code of a program that was interrupted, as shells have it."""
+
+
+def main(pipe: int, engine: str) -> int:
+    """Read a serialized ``RunRequest`` from the file descriptor ``pipe`` up to its end, and run it.
+
+    Returns:
+        The exit code.
+    """
+    with open(pipe, "rb") as source:
+        request = source.read()
+    if not request:
+        return 0  # the host went away, or needed no program
+    # Waiting, an interrupt just ends the process; a program gets the chance to clean up.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return run(language_pb2.RunRequest.FromString(request), engine)
+    except KeyboardInterrupt:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)  # threads may wait for an engine that is gone
+
+
+def run(request: language_pb2.RunRequest, engine: str) -> int:
+    """Run the program of ``request`` to its end, and show its error if it fails.
+
+    Returns:
+        The exit code.
+    """
+    program = Path(request.info.program_directory, request.info.entry_point)
+    pulumi.runtime.configure(
+        pulumi.runtime.Settings(
+            monitor=request.monitor_address,
+            engine=engine,
+            project=request.project,
+            stack=request.stack,
+            parallel=request.parallel,
+            dry_run=request.dryRun,
+            organization=request.organization or "organization",
+            root_directory=request.info.root_directory,
+        )
+    )
+    pulumi.runtime.set_all_config(dict(request.config), list(request.configSecretKeys))
+    directory = program if program.is_dir() else program.parent
+    os.chdir(request.pwd or directory)
+    sys.argv = [str(program), *request.args]
+    sys.path.insert(0, str(directory))
+    if program.is_dir() and not (program / "__main__.py").is_file():
+        return _report(f"there is no __main__.py in {program}; create it, or set `main` in Pulumi.yaml")
+
+    def execute() -> None:
+        runpy.run_path(str(program), run_name="__main__")
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    # When one resource fails, outputs of others stay unresolved on purpose: asyncio's complaints would be noise.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    with ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4) as executor:
+        loop.set_default_executor(executor)
+        try:
+            loop.run_until_complete(pulumi.runtime.run_in_stack(execute))
+        except SystemExit as exit_:
+            return _exit_code(exit_)
+        except pulumi.RunError as error:
+            return _report(str(error))
+        except Exception as error:
+            if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
+                return REPORTED  # the engine is shutting down, and has said why
+            return _report("Program failed with an unhandled exception:\n" + user_traceback(error, directory))
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    return 0
+
+
+def user_traceback(error: Exception, directory: Path) -> str:
+    """The traceback of ``error`` from the first frame in the program's ``directory`` on, without Pulumi's before it."""
+    first: TracebackType | None = None
+    if not isinstance(error, SyntaxError):  # which names its file and line itself
+        first = error.__traceback__
+        while first and not _is_users(Path(first.tb_frame.f_code.co_filename), directory):
+            first = first.tb_next
+        first = first or error.__traceback__
+    return "".join(traceback.format_exception(type(error), error, first))
+
+
+def _is_users(file: Path, directory: Path) -> bool:
+    return file.is_relative_to(directory) and not file.is_relative_to(sys.prefix)
+
+
+def _exit_code(exit_: SystemExit) -> int:
+    if exit_.code is None or isinstance(exit_.code, int):
+        return exit_.code or 0
+    return _report(str(exit_.code))
+
+
+def _report(message: str) -> int:
+    with contextlib.suppress(grpc.RpcError):  # an engine that is gone shows nothing any more
+        pulumi.log.error(message)
+    return REPORTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), sys.argv[2]))
