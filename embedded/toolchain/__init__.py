@@ -63,7 +63,7 @@ def provide(progress: Progress) -> Toolchain:
             stage.result = f"installed {' '.join(sorted({system.PACKAGES[program][0] for program in missing}))}"
     with progress.stage("BusyBox") as stage:
         shell = busybox.provide(stage, logs / "busybox.log")
-        stage.result = str(shell)
+        stage.result = "from cache" if shell.is_relative_to(root) else str(shell)
     official = pulumi_engine.official()
     folders = _build(progress, [CLUSTER] if official else [CLUSTER, PULUMI], root, logs)
     return Toolchain(

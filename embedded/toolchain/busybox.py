@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,15 +30,22 @@ def provide(stage: Stage, log: Path) -> Path:
                 if command == fetch and any(folder.glob("*.deb")):
                     continue
                 subprocess.run(command, cwd=folder, stdout=output, stderr=output, pass_fds=(lock,), check=False)
+            content = folder / "content"
             for package in folder.glob("*.deb"):
-                subprocess.run(["dpkg-deb", "-x", package, folder], stdout=output, stderr=output, check=False)
-        if not _is_static(folder / "bin/busybox") and not _is_static(folder / "usr/bin/busybox"):
+                subprocess.run(["dpkg-deb", "-x", package, content], stdout=output, stderr=output, check=False)
+                package.unlink()
+        found = next(
+            (path for path in (content / "bin/busybox", content / "usr/bin/busybox") if _is_static(path)), None
+        )
+        if found is None:
             errors = re.findall(r"^E: (.*)", log.read_text(), re.MULTILINE)
             raise Failure(
                 f"busybox-static can't be downloaded: {errors[-1] if errors else 'the package has no static busybox'}",
                 "check apt's sources and the network, or install it: apt-get install busybox-static",
                 log,
             )
+        found.rename(folder / "busybox")
+        shutil.rmtree(content)
 
     if system.find("apt-get") is None:
         raise Failure(
@@ -47,7 +55,7 @@ def provide(stage: Stage, log: Path) -> Path:
     root = paths.create_cache("toolchain")
     waiting = "waiting for another run that is downloading it"
     folder, _ = cache.entry(root, "busybox", _release(), unpack, lambda: stage.update(waiting))
-    return next(path for path in (folder / "bin/busybox", folder / "usr/bin/busybox") if _is_static(path))
+    return folder / "busybox"
 
 
 def _release() -> str:

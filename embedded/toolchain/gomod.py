@@ -118,6 +118,7 @@ CLUSTER = Module(
         "github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion": (
             "github.com/containernetworking/plugins"
         ),
+        "main.VERSION": "github.com/rancher/local-path-provisioner",
     },
     # It imports "github.com/Sirupsen/logrus", which one command can't load beside everybody else's sirupsen/logrus.
     alone=frozenset({"github.com/rancher/local-path-provisioner"}),
