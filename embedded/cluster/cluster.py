@@ -8,14 +8,12 @@ import ssl
 import subprocess
 from pathlib import Path
 
-import docker
-from docker.errors import DockerException
-
 from embedded.cluster import configuration, control_groups, network, pki, plan, preflight
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.programs import programs
 from embedded.cluster.supervision import Supervisor
 from embedded.errors import Failure
+from embedded.toolchain import docker_engine
 
 
 class Cluster:
@@ -100,12 +98,7 @@ class Cluster:
         return False
 
     def _docker_answers(self) -> bool:
-        if not self.files.docker_socket.is_socket():
-            return False
-        with contextlib.suppress(DockerException, OSError):
-            with contextlib.closing(docker.DockerClient(f"unix://{self.files.docker_socket}", timeout=5)) as client:
-                return bool(client.ping())
-        return False
+        return docker_engine.answers(f"unix://{self.files.docker_socket}")
 
     def _etcd_listens(self) -> bool:
         listening = subprocess.run(

@@ -11,7 +11,8 @@ import psutil
 
 from embedded.cluster.supervision import Supervisor
 
-MEBIBYTE = 1 << 20
+PODS = "(pods)"
+"""The row of everything that runs in containers."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def processes(supervisor: Supervisor) -> list[ProcessStatus]:
         ours.update(member.pid for member in family)
         rows.append(_status(state["name"], state["statename"].lower(), process, family))
     pods = [process for process in _descendants(root) if process.pid not in ours]
-    rows.append(_status("(pods)", f"{len(pods)} processes", None, pods))
+    rows.append(_status(PODS, f"{len(pods)} processes", None, pods))
     return rows
 
 

@@ -17,12 +17,17 @@ def running() -> str | None:
         address = _DEFAULT
     if not address.startswith("unix://"):
         return address  # somebody chose it; whether it answers is for its client to say, which knows its TLS and SSH
+    return address if answers(address) else None
+
+
+def answers(address: str) -> bool:
+    """Whether an Engine answers at a ``unix://`` address."""
     connection = http.client.HTTPConnection("localhost", timeout=5)
     try:
         with socket.socket(socket.AF_UNIX) as connection.sock:
             connection.sock.settimeout(5)
             connection.sock.connect(address.removeprefix("unix://"))
             connection.request("GET", "/_ping")
-            return address if connection.getresponse().status == http.client.OK else None
+            return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
-        return None
+        return False

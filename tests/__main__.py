@@ -1,0 +1,40 @@
+"""``script/test``: the checks of the code, then all tests, the end-to-end ones on a real embedded cluster."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+CHECKS = (
+    ["ruff", "check", "."],
+    ["ruff", "format", "--check", "."],
+    ["mypy", "."],
+)
+
+
+def main() -> int:
+    """Run the checks and the tests; returns 0 only if all of them passed."""
+    parser = argparse.ArgumentParser(
+        prog="script/test",
+        description="Runs ruff, mypy and all tests. The plugin, end-to-end and fault tests work on a copy of this "
+        "checkout with an embedded cluster of its own; a cluster that script/up has started here is stopped for that "
+        "time, and is back afterwards with all it had.",
+        epilog="Options that aren't listed go to pytest: script/test -k settings, script/test tests/unit -x",
+    )
+    parser.add_argument("--no-checks", action="store_true", help="only the tests, without ruff and mypy")
+    arguments, pytest_arguments = parser.parse_known_args()
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for check in () if arguments.no_checks else CHECKS:
+        if subprocess.run(check, cwd=PROJECT, env=environment, check=False).returncode != 0:
+            return 1
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *pytest_arguments], cwd=PROJECT, env=environment, check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""A checkout of the project that a test may do anything with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A folder with the project, used as its users do: by its scripts and by ``pulumi``."""
+
+    path: Path
+
+    @classmethod
+    def copy_of(cls, project: Path, target: Path) -> Self:
+        """Copy what git knows of ``project``, changed files as they are, into a repository of its own."""
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+            cwd=project, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for name in filter(None, listed.stdout.split("\0")):
+            if (project / name).exists():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(project / name, target / name)
+        (target / ".venv").symlink_to(project / ".venv")
+        with (target / ".gitignore").open("a") as file:
+            file.write("/.venv\n")  # a link here, a folder elsewhere
+        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "As it is"]):
+            subprocess.run(
+                ["git", "-c", "user.name=test", "-c", "user.email=test@localhost", *command], cwd=target, check=True
+            )
+        return cls(target)
+
+    def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command in it; the environment is that of a newcomer's shell plus ``environment``."""
+        return subprocess.run(
+            command, cwd=self.path, env={**newcomer(), **(environment or {})},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def environment(self) -> dict[str, str]:
+        """What ``eval "$(script/env)"`` sets in a newcomer's shell."""
+        shown = self.run("sh", "-c", 'eval "$(script/env)" && env -0')
+        variables = dict(entry.split("=", 1) for entry in shown.stdout.split("\0") if "=" in entry)
+        before = newcomer()
+        return {name: value for name, value in variables.items() if before.get(name) != value and name != "_"}
+
+    def pulumi(self, *arguments: str, stack: str = "dev") -> subprocess.CompletedProcess[str]:
+        """Run plain ``pulumi`` in it, as after ``eval "$(script/env)"``."""
+        return self.run(
+            "pulumi", *arguments, "--stack", stack, "--non-interactive", "--color=never", environment=self.environment()
+        )
+
+
+def newcomer() -> dict[str, str]:
+    """This process's environment without what an earlier ``script/env`` has set."""
+    ours = ("PULUMI_", "KUBECONFIG", "DOCKER_HOST", "INSPIRATION_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

@@ -1,0 +1,86 @@
+"""What all tests share: a copy of this checkout with an embedded cluster of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.cluster import network
+from tests.checkout import Checkout
+
+PROJECT = Path(__file__).resolve().parent.parent
+ORDER = ("unit", "graph", "plugins", "e2e", "faults")
+"""From what fails fast to what takes long; what stops the cluster comes last."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the folders in the order in which one builds on another."""
+
+    def position(item: pytest.Item) -> tuple[int, bool]:
+        folder = item.path.relative_to(PROJECT / "tests").parts[0]
+        return (ORDER.index(folder) if folder in ORDER else -1, item.path.name == "test_down.py")
+
+    items.sort(key=position)
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Where tests keep what a person may want to see, as screenshots."""
+    folder = PROJECT / "tests" / "artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Iterator[Checkout]:
+    """A copy of this checkout, as a fresh clone with its uncommitted changes, and nothing set up in it yet.
+
+    It uses this checkout's virtual environment and the user's cache, so that only what is tested is made anew.
+    """
+    owner = network.link_owner()
+    if owner is not None:
+        _stop(Path(owner))
+    folder = Path(tempfile.mkdtemp(prefix="inspiration-test-", dir="/var/tmp"))
+    copy = Checkout.copy_of(PROJECT, folder / "inspiration")
+    try:
+        yield copy
+    finally:
+        copy.run("script/down", "--purge")
+        shutil.rmtree(folder)
+        if owner is not None:
+            _start(Path(owner))
+
+
+@pytest.fixture(scope="session")
+def cluster(checkout: Checkout) -> Checkout:
+    """The copy with its cluster running and the plugins installed; its environment is this process's."""
+    done = checkout.run("script/up", "--cluster-only")
+    assert done.returncode == 0, done.stderr
+    os.environ.update(checkout.environment())
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def site(cluster: Checkout) -> Checkout:
+    """The copy after ``script/up``: the site is served."""
+    done = cluster.run("script/up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return cluster
+
+
+def _stop(state: Path) -> None:
+    subprocess.run(
+        ["script/down", "--keep"], cwd=PROJECT, env={**os.environ, "INSPIRATION_STATE": str(state)}, check=True
+    )
+
+
+def _start(state: Path) -> None:
+    subprocess.run(
+        ["script/up", "--cluster-only"], cwd=PROJECT, env={**os.environ, "INSPIRATION_STATE": str(state)}, check=True
+    )

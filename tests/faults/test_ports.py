@@ -1,0 +1,59 @@
+"""A port that somebody else holds is named before anything is made."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import psutil
+import pytest
+
+from embedded.cluster.plan import Files, Ports
+from embedded.cluster.preflight import check
+from embedded.errors import Failure
+
+
+@pytest.fixture
+def held() -> object:
+    """A real listener on a port of loopback."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("which", "key"),
+    [
+        ("http", "inspiration:ingress.httpPort"),
+        ("https", "inspiration:ingress.httpsPort"),
+        ("registry", "inspiration:registry.nodePort"),
+    ],
+)
+def test_the_error_names_port_program_pid_and_key(tmp_path, held: int, which: str, key: str) -> None:
+    free = {"http": 59080, "https": 59443, "registry": 59032}
+
+    with pytest.raises(Failure) as failure:
+        check(Files(tmp_path), Ports(**{**free, which: held}), own=())
+
+    name = psutil.Process().name()
+    assert str(failure.value) == (
+        f"port {held} is held by {name} (pid {os.getpid()}): stop it, or choose another port: "
+        f"`pulumi config set --path {key} {held + 1}`; nothing was changed"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_held_port_is_named_at_once(tmp_path, held: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        second = other.getsockname()[1]
+        with pytest.raises(Failure) as failure:
+            check(Files(tmp_path), Ports(http=held, https=second, registry=59032), own=())
+    assert f"port {held} is held" in str(failure.value)
+    assert f"port {second} is held" in str(failure.value)
+
+
+def test_the_clusters_own_listeners_are_fine(tmp_path, held: int) -> None:
+    check(Files(tmp_path), Ports(http=held, https=59443, registry=59032), own=[os.getpid()])

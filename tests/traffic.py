@@ -1,0 +1,75 @@
+"""Requests at a steady, bounded rate on loopback, and what became of them."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+MAX_REQUESTS = 20_000
+WORKERS = 8
+"""Enough that one slow answer doesn't lower the rate."""
+
+
+class Traffic:
+    """Asks the ingress for ``/`` of a host, each time on a new connection, until the block ends.
+
+    Args:
+        host: The host name to ask for.
+        requests_per_second: The rate, kept by a clock and not by the answers.
+    """
+
+    def __init__(self, host: str, requests_per_second: int) -> None:
+        self._host = host
+        self._period = 1 / requests_per_second
+        self._stop = threading.Event()
+        self._ended = threading.Condition()
+        self._threads = [threading.Thread(target=self._ask_in_turn, args=(number,)) for number in range(WORKERS)]
+        self.requests = 0
+        """That have ended, well or badly."""
+        self.failures: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._begin = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for(self, requests: int) -> None:
+        """Wait until so many more requests have ended."""
+        with self._ended:
+            goal = self.requests + requests
+            assert self._ended.wait_for(lambda: self.requests >= goal, timeout=60), "the requests don't end"
+
+    def _ask_in_turn(self, number: int) -> None:
+        for turn in range(number, MAX_REQUESTS, WORKERS):
+            if self._stop.wait(max(0.0, self._begin + turn * self._period - time.monotonic())):
+                return
+            failure = self._ask()
+            with self._ended:
+                if failure:
+                    self.failures.append(f"request {turn}: {failure}")
+                self.requests += 1
+                self._ended.notify_all()
+
+    def _ask(self) -> str | None:
+        """What went wrong with one request; None if nothing did."""
+        connection = http.client.HTTPConnection("127.0.0.1", timeout=10)
+        try:
+            connection.request("GET", "/", headers={"Host": self._host})
+            response = connection.getresponse()
+            response.read()
+            return None if response.status == http.client.OK else f"status {response.status}"
+        except (OSError, http.client.HTTPException) as error:
+            return repr(error)
+        finally:
+            connection.close()
