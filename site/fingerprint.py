@@ -4,8 +4,8 @@ Run by hand after an edit in ``public/assets/``::
 
     python site/fingerprint.py
 
-``style.css`` or ``style.0123456789.css`` becomes ``style.<first 10 hex digits of its SHA-256>.css``. The web server tells
-browsers to keep files with such names for a year, so a changed file must have a new name.
+``style.css`` or ``style.0123456789.css`` becomes ``style.<first 10 hex digits of its SHA-256>.css``. The web server
+tells browsers to keep files with such names for a year, so a changed file must have a new name.
 """
 
 import hashlib
