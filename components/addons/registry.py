@@ -1,0 +1,159 @@
+"""The cluster's image registry: CNCF Distribution on a NodePort."""
+
+import json
+from typing import NotRequired, TypedDict
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Service
+
+from components.manifests import (
+    CONTAINER_SECURITY,
+    POD_SECURITY,
+    Manifest,
+    checksum,
+    config_map,
+    labels,
+    metadata,
+    namespace,
+    selector,
+)
+
+IMAGE = "docker.io/library/registry:3"
+NAMESPACE = "container-registry"
+NAME = "registry"
+PORT = 5000
+
+
+class RegistryArgs(TypedDict):
+    """The cluster's image registry."""
+
+    address: str
+    """``host:port`` under which both the Docker Engine and the nodes reach it."""
+    node_port: int
+    """Port on every node, 30000 to 32767."""
+    size: str
+    """Size of the volume for the images, a Kubernetes quantity."""
+    storage_class: NotRequired[pulumi.Input[str] | None]
+    """StorageClass of the volume; default: the cluster's default one."""
+
+
+class Registry(pulumi.ComponentResource):
+    """An image registry with a volume of its own, on the same port of every node."""
+
+    address: pulumi.Output[str]
+    """``host:port`` for image names; known when the registry answers."""
+
+    def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inspiration:index:Registry", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        home = Namespace(f"{name}-namespace", **namespace(NAMESPACE, "registry", "restricted"), opts=child)
+        ns = home.metadata.name
+        mounted = ConfigMap(f"{name}-config", **config_map(NAME, ns, "registry", {"config.yml": config()}), opts=child)
+        claim = PersistentVolumeClaim(
+            f"{name}-claim", **volume_claim(ns, args["size"], args.get("storage_class")), opts=child
+        )
+        deployed = Deployment(
+            f"{name}-deployment", **deployment(ns, mounted.metadata.name, claim.metadata.name), opts=child
+        )
+        exposed = Service(
+            f"{name}-service",
+            **service(ns, args["node_port"]),
+            # The Service is ready when a pod answers behind it; without this, both would report the same failure.
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[deployed])),
+        )
+        hosting = {"localRegistryHosting.v1": json.dumps({"host": args["address"]})}
+        # How developers' tools find the registry: KEP-1755, "Communicating a local registry".
+        ConfigMap(
+            f"{name}-hosting",
+            **config_map("local-registry-hosting", "kube-public", "registry", hosting),
+            opts=child,
+        )
+        self.address = exposed.id.apply(lambda _: args["address"])
+        self.register_outputs({"address": self.address})
+
+
+def config() -> str:
+    """Return the registry's configuration file; JSON is YAML.
+
+    Source: https://distribution.github.io/distribution/about/configuration/
+    """
+    return json.dumps(
+        {
+            "version": 0.1,
+            "log": {"accesslog": {"disabled": False}, "level": "info", "formatter": "json"},
+            "storage": {
+                "filesystem": {"rootdirectory": "/var/lib/registry"},
+                "delete": {"enabled": True},
+                # The volume is the cache; one in memory would only grow.
+                "maintenance": {"uploadpurging": {"enabled": True, "age": "24h", "interval": "6h", "dryrun": False}},
+            },
+            "http": {"addr": f":{PORT}", "headers": {"X-Content-Type-Options": ["nosniff"]}},
+            "health": {"storagedriver": {"enabled": True, "interval": "10s", "threshold": 3}},
+        },
+        indent=2,
+    )
+
+
+def volume_claim(ns: pulumi.Input[str], size: str, storage_class: pulumi.Input[str] | None) -> Manifest:
+    """Return the claim of the volume that holds the images."""
+    spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    if storage_class is not None:
+        spec["storageClassName"] = storage_class
+    return {"metadata": metadata(NAME, ns, "registry"), "spec": spec}
+
+
+def deployment(ns: pulumi.Input[str], mounted: pulumi.Input[str], claim: pulumi.Input[str]) -> Manifest:
+    """Return the Deployment of the registry."""
+    container = {
+        "name": "registry",
+        "image": IMAGE,
+        "args": ["serve", "/etc/distribution/config.yml"],
+        # The image's default exporter would look for a collector on localhost.
+        "env": [{"name": "OTEL_TRACES_EXPORTER", "value": "none"}],
+        "ports": [{"name": "http", "containerPort": PORT}],
+        "readinessProbe": {"httpGet": {"path": "/v2/", "port": "http"}, "periodSeconds": 2},
+        "livenessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 10, "failureThreshold": 5},
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/etc/distribution", "readOnly": True},
+            {"name": "images", "mountPath": "/var/lib/registry"},
+        ],
+    }
+    return {
+        "metadata": metadata(NAME, ns, "registry"),
+        "spec": {
+            # One writer: uploads keep their state in the process and on a volume that one node mounts.
+            "replicas": 1,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": selector(NAME)},
+            "template": {
+                "metadata": {"labels": labels(NAME, "registry"), "annotations": checksum(config())},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "terminationGracePeriodSeconds": 10,
+                    "securityContext": POD_SECURITY,
+                    "containers": [container],
+                    "volumes": [
+                        {"name": "config", "configMap": {"name": mounted}},
+                        {"name": "images", "persistentVolumeClaim": {"claimName": claim}},
+                    ],
+                },
+            },
+        },
+    }
+
+
+def service(ns: pulumi.Input[str], node_port: int) -> Manifest:
+    """Return the Service that makes the registry reachable on ``node_port`` of every node."""
+    return {
+        "metadata": metadata(NAME, ns, "registry"),
+        "spec": {
+            "type": "NodePort",
+            "selector": selector(NAME),
+            "ports": [{"name": "http", "port": PORT, "targetPort": "http", "nodePort": node_port}],
+        },
+    }

@@ -1,0 +1,34 @@
+"""The cluster that everything runs on."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+from pulumi_kubernetes import Provider
+
+
+class ClusterArgs(TypedDict):
+    """How to reach the cluster."""
+
+    kubeconfig: NotRequired[pulumi.Input[str | None]]
+    """Path or text of a kubeconfig; default: ``$KUBECONFIG``, then ``~/.kube/config``."""
+    context: NotRequired[pulumi.Input[str | None]]
+    """Context in the kubeconfig; default: its current one."""
+
+
+class Cluster(pulumi.ComponentResource):
+    """A Kubernetes cluster: the one provider through which all objects of the stack are made."""
+
+    provider: Provider
+    """Pass it on as ``ResourceOptions(providers=[cluster.provider])``: default providers are disabled."""
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inspiration:index:Cluster", name, None, opts)
+        kubeconfig = args.get("kubeconfig")
+        self.provider = Provider(
+            f"{name}-kubernetes",
+            # It may hold keys.
+            kubeconfig=None if kubeconfig is None else pulumi.Output.secret(kubeconfig),
+            context=args.get("context"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})

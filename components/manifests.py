@@ -1,0 +1,114 @@
+"""What the Kubernetes objects of all components have in common.
+
+Objects are plain dicts that are the keyword arguments of a typed resource. So the names of the outermost fields are
+Python's (``role_ref``); all inside are the API's own (``matchLabels``), as in Kubernetes' documentation. Values may be
+Pulumi Inputs.
+"""
+
+import hashlib
+from typing import Any, TypeAlias
+
+Manifest: TypeAlias = dict[str, Any]
+"""A Kubernetes object without ``apiVersion`` and ``kind``, which the typed resource adds, or a part of one."""
+
+NON_ROOT = 65532
+"""User and group of the containers: the ``nonroot`` user of the distroless images."""
+
+POD_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": NON_ROOT,
+    "runAsGroup": NON_ROOT,
+    "fsGroup": NON_ROOT,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""Pod-level part of the Pod Security Standard *restricted*."""
+
+CONTAINER_SECURITY: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    # The binaries of the upstream images of Caddy and CoreDNS carry this capability in the file system. The kernel
+    # refuses to execute such a file (EPERM) where the capability can't be had; *restricted* allows this one.
+    "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]},
+}
+"""Container-level part of the Pod Security Standard *restricted*."""
+
+
+def selector(name: str) -> dict[str, str]:
+    """Return the labels that tell the pods of the workload ``name`` from others. They can't change later."""
+    return {"app.kubernetes.io/name": name}
+
+
+def labels(name: str, component: str) -> dict[str, str]:
+    """Return the recommended labels of the workload ``name``, which plays the part ``component`` in the stack.
+
+    Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
+    """
+    return {
+        **selector(name),
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/part-of": "inspiration",
+        "app.kubernetes.io/managed-by": "pulumi",
+    }
+
+
+def namespace(name: str, component: str, level: str) -> Manifest:
+    """Return the Namespace ``name``, with the Pod Security Standard ``level``, such as ``restricted``."""
+    modes = ("enforce", "audit", "warn")
+    return {
+        "metadata": {
+            "name": name,
+            "labels": labels(name, component) | {f"pod-security.kubernetes.io/{mode}": level for mode in modes},
+        }
+    }
+
+
+def metadata(name: str, ns: Any, component: str) -> Manifest:
+    """Return the metadata of the object ``name`` in the namespace ``ns``; ``None`` for an object outside namespaces."""
+    return {"name": name, "labels": labels(name, component)} | ({"namespace": ns} if ns is not None else {})
+
+
+def config_map(name: str, ns: Any, component: str, files: dict[str, str]) -> Manifest:
+    """Return the ConfigMap of ``files``, contents by name."""
+    return {"metadata": metadata(name, ns, component), "data": files}
+
+
+def service_account(name: str, ns: Any, component: str) -> Manifest:
+    """Return a ServiceAccount whose token is mounted only in the pods that ask for it."""
+    return {"metadata": metadata(name, ns, component), "automount_service_account_token": False}
+
+
+def binding(meta: Manifest, role_kind: str, role: Any, account: Any, ns: Any) -> Manifest:
+    """Return the RoleBinding or ClusterRoleBinding of a ``role_kind`` to the ServiceAccount ``account`` in ``ns``."""
+    return {
+        "metadata": meta,
+        "role_ref": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": ns}],
+    }
+
+
+def disruption_budget(name: str, ns: Any, component: str) -> Manifest:
+    """Return the PodDisruptionBudget that lets a drain evict the pods of ``name`` one by one.
+
+    ``maxUnavailable`` rather than ``minAvailable``: with a single replica, the latter would block the drain for ever.
+    """
+    return {
+        "metadata": metadata(name, ns, component),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector(name)}},
+    }
+
+
+def spread(name: str) -> list[Manifest]:
+    """Return the topologySpreadConstraints that spread the pods of ``name`` over the nodes, where there are several."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": selector(name)},
+        }
+    ]
+
+
+def checksum(*contents: str) -> dict[str, str]:
+    """Return a pod annotation that changes with ``contents``: programs that read a ConfigMap only once get new pods."""
+    return {"inspiration/config-sha256": hashlib.sha256("\0".join(contents).encode()).hexdigest()}

@@ -1,0 +1,180 @@
+"""A website: its namespace, pods, Service and Ingress."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import Namespace, Service, ServiceAccount
+from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+
+from components.manifests import (
+    CONTAINER_SECURITY,
+    POD_SECURITY,
+    Manifest,
+    disruption_budget,
+    labels,
+    metadata,
+    namespace,
+    selector,
+    service_account,
+    spread,
+)
+
+
+class ResourcesArgs(TypedDict):
+    """What a container asks for and may use at most, by resource: ``cpu``, ``memory``; Kubernetes quantities."""
+
+    requests: dict[str, str]
+    limits: dict[str, str]
+
+
+class SiteArgs(TypedDict):
+    """A website."""
+
+    image: pulumi.Input[str]
+    """Image reference by digest, ``registry/name@sha256:…``."""
+    host: str
+    """Host name of its URL."""
+    path: str
+    """Path prefix of its URL; the site sees it in its requests."""
+    port: int
+    """Port that the container listens on, HTTP."""
+    health_path: str
+    """Answers a GET with 200 to 399 where the site can serve."""
+    replicas: int
+    """Pods to run, ≥ 1."""
+    resources: ResourcesArgs
+    """What each pod asks for and may use at most."""
+    ingress_class: pulumi.Input[str]
+    """IngressClass of its Ingress."""
+    ingress_namespace: NotRequired[pulumi.Input[str] | None]
+    """Namespace of the ingress controller, the only one that may connect; default: any."""
+    http_port: NotRequired[int]
+    """Port of the ingress controller for HTTP, for the URL; default 80."""
+
+
+class Site(pulumi.ComponentResource):
+    """A website in a namespace of its own, whose updates lose no request."""
+
+    url: pulumi.Output[str]
+    """Where a browser finds it, with scheme, and port if it isn't the default."""
+
+    def __init__(self, name: str, args: SiteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inspiration:index:Site", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        home = Namespace(f"{name}-namespace", **namespace(name, "site", "restricted"), opts=child)
+        ns = home.metadata.name
+        account = ServiceAccount(f"{name}-account", **service_account(name, ns, "site"), opts=child)
+        policy = NetworkPolicy(
+            f"{name}-policy", **network_policy(name, ns, args["port"], args.get("ingress_namespace")), opts=child
+        )
+        deployed = Deployment(
+            f"{name}-deployment",
+            **deployment(name, ns, account.metadata.name, args),
+            # No pod runs before the policy that confines it.
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
+        )
+        PodDisruptionBudget(f"{name}-budget", **disruption_budget(name, ns, "site"), opts=child)
+        exposed = Service(
+            f"{name}-service",
+            **service(name, ns),
+            # The Service is ready when a pod answers behind it; without this, both would report the same failure.
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[deployed])),
+        )
+        Ingress(f"{name}-ingress", **ingress(name, ns, exposed.metadata.name, args), opts=child)
+        self.url = pulumi.Output.from_input(url(args["host"], args["path"], args.get("http_port", 80)))
+        self.register_outputs({"url": self.url})
+
+
+def url(host: str, path: str, http_port: int) -> str:
+    """Return the URL of ``path`` on ``host``; with the port if it isn't 80."""
+    return f"http://{host}{'' if http_port == 80 else f':{http_port}'}{path}"
+
+
+def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], args: SiteArgs) -> Manifest:
+    """Return the Deployment of the site ``name``, which is updated pod by pod and never has fewer than it should."""
+    probe = {"httpGet": {"path": args["health_path"], "port": "http"}, "timeoutSeconds": 2}
+    container = {
+        "name": "site",
+        "image": args["image"],
+        "ports": [{"name": "http", "containerPort": args["port"]}],
+        # Asked every second until it first answers, so that an update is quick, for a minute at most.
+        "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 60},
+        "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 2},
+        "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 3},
+        # Requests arrive until the controller has heard that this pod ends: serve them, then stop.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
+        "resources": args["resources"],
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 a mount point in the pod
+    }
+    return {
+        "metadata": metadata(name, ns, "site"),
+        "spec": {
+            "replicas": args["replicas"],
+            "revisionHistoryLimit": 3,
+            "progressDeadlineSeconds": 300,
+            "selector": {"matchLabels": selector(name)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {
+                "metadata": {"labels": labels(name, "site")},
+                "spec": {
+                    "serviceAccountName": account,
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    # The pause above, and what a request may take.
+                    "terminationGracePeriodSeconds": 10,
+                    "securityContext": POD_SECURITY,
+                    "topologySpreadConstraints": spread(name),
+                    "containers": [container],
+                    "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+                },
+            },
+        },
+    }
+
+
+def service(name: str, ns: pulumi.Input[str]) -> Manifest:
+    """Return the Service of the site ``name``."""
+    return {
+        "metadata": metadata(name, ns, "site"),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector(name),
+            "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
+        },
+    }
+
+
+def ingress(name: str, ns: pulumi.Input[str], service_name: pulumi.Input[str], args: SiteArgs) -> Manifest:
+    """Return the Ingress that routes the site's host and path to its Service."""
+    backend = {"service": {"name": service_name, "port": {"name": "http"}}}
+    paths = [{"path": args["path"], "pathType": "Prefix", "backend": backend}]
+    return {
+        "metadata": metadata(name, ns, "site"),
+        "spec": {
+            "ingressClassName": args["ingress_class"],
+            "rules": [{"host": args["host"], "http": {"paths": paths}}],
+        },
+    }
+
+
+def network_policy(name: str, ns: pulumi.Input[str], port: int, peer: pulumi.Input[str] | None) -> Manifest:
+    """Return the NetworkPolicy that lets the namespace ``peer`` (``None``: anybody) in to ``port``, and nothing out.
+
+    A site answers requests and makes none, so not even DNS is needed.
+    """
+    rule: Manifest = {"ports": [{"port": port, "protocol": "TCP"}]}
+    if peer is not None:
+        rule["from"] = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peer}}}]
+    return {
+        "metadata": metadata(name, ns, "site"),
+        "spec": {
+            "podSelector": {"matchLabels": selector(name)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [rule],
+            "egress": [],
+        },
+    }

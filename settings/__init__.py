@@ -1,0 +1,150 @@
+"""The stack's configuration, typed and checked as a whole before any resource is registered.
+
+``Pulumi.yaml`` describes the keys; :mod:`settings.models` has what is allowed in them.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from settings import kubeconfig
+from settings.models import LABEL, AddonSettings, Host, IngressSettings, Model, RegistrySettings, SiteSettings
+from settings.problems import describe, unknown_key
+
+PROJECT = "inspiration"
+"""Prefix of the configuration's keys: the name in ``Pulumi.yaml``."""
+
+TEXTS = ("kubeconfig", "context", "domain")
+"""Keys that hold text; the others hold structures, which Pulumi hands over as JSON."""
+
+
+class SettingsError(pulumi.RunError):
+    """The configuration has problems; Pulumi shows the lines without a traceback."""
+
+    problems: list[str]
+    """One line each: the key, what is wrong, what is allowed."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Settings(Model):
+    """The stack's configuration. An object of this class is valid."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    domain: Host = "localhost"
+    sites: list[SiteSettings] = Field(
+        default_factory=lambda: [{"name": "inspiration", "healthPath": "/healthz"}],
+        validate_default=True,
+        description="a list of sites, each a map of name, source, image, host, path and others",
+    )
+    ingress: IngressSettings = Field(
+        default=IngressSettings(), description="a map of className, httpPort, httpsPort, address"
+    )
+    registry: RegistrySettings = Field(default_factory=RegistrySettings, description="a map of nodePort, address")
+    addons: AddonSettings = Field(default_factory=AddonSettings, description="a map of dns, storage, registry, ingress")
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _complete(cls, sites: Any, info: ValidationInfo) -> Any:
+        """Fill in what depends on other keys, where those are valid."""
+        domain = info.data.get("domain", "localhost")
+        return [_completed(site, domain) for site in sites] if isinstance(sites, list) else sites
+
+    @property
+    def builds_images(self) -> bool:
+        """Whether a Docker Engine is needed."""
+        return any(not site.image for site in self.sites)
+
+    @property
+    def hosts_entry(self) -> str | None:
+        """Line for a hosts file that makes the sites' hosts resolve; ``None`` where all do by themselves."""
+        # RFC 6761: localhost and all names under it are the loopback address.
+        hosts = dict.fromkeys(site.host for site in self.sites if site.host.rpartition(".")[2] != "localhost")
+        return " ".join([self.ingress.address, *hosts]) if hosts else None
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the configuration of the stack. Folders are relative to the working directory, the project.
+
+        Raises:
+            SettingsError: With all problems at once.
+        """
+        names = list(cls.model_fields)
+        raw = {name: value for name in names if (value := _value(name)) is not None}
+        problems = [unknown_key(f"{PROJECT}:{name}", name, names) for name in sorted(_given()) if name not in names]
+        problems += kubeconfig.check(raw.get("kubeconfig"), raw.get("context"), environ)
+        try:
+            settings = cls.model_validate(raw)
+        except ValidationError as error:
+            secrets = [name for name in names if pulumi.runtime.is_config_secret(f"{PROJECT}:{name}")]
+            problems += describe(error, cls, PROJECT, secrets)
+            # What depends on an invalid key is looked at as if that key were unset.
+            invalid = {details["loc"][0] for details in error.errors() if len(details["loc"]) == 1}
+            usable = {name: value for name, value in raw.items() if name not in invalid}
+            raise SettingsError([*problems, *_clashes(_valid_sites(cls, usable))]) from None
+        problems += _clashes(enumerate(settings.sites))
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+
+def _completed(site: Any, domain: str) -> Any:
+    if not isinstance(site, dict):
+        return site
+    name = site.get("name")
+    # Where the name is wrong, that is reported, and not a host made of it.
+    label = name if isinstance(name, str) and re.fullmatch(LABEL, name) else "site"
+    # Given rather than left to the field's default: pydantic doesn't check that one.
+    source = {} if "image" in site else {"source": "site"}
+    return {"host": f"{label}.{domain}"} | source | site
+
+
+def _value(name: str) -> Any:
+    text = pulumi.Config(PROJECT).get(name)
+    # Empty is what Pulumi.yaml gives as the default of texts that may be left unset.
+    if not text or name in TEXTS:
+        return text or None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _given() -> set[str]:
+    # pulumi.Config reads single keys only; these are the two places where it looks for them.
+    keys = {**get_config_env(), **CONFIG.get()}
+    return {name for namespace, _, name in (key.partition(":") for key in keys) if namespace == PROJECT}
+
+
+def _valid_sites(model: type[Settings], raw: Mapping[str, Any]) -> Iterator[tuple[int, SiteSettings]]:
+    sites = raw.get("sites")
+    others = {"domain": raw["domain"]} if "domain" in raw else {}
+    for index, site in enumerate(sites if isinstance(sites, list) else []):
+        try:
+            yield index, model.model_validate({**others, "sites": [site]}).sites[0]
+        except ValidationError:
+            continue
+
+
+def _clashes(sites: Iterable[tuple[int, SiteSettings]]) -> Iterator[str]:
+    names: dict[str, int] = {}
+    urls: dict[tuple[str, str], int] = {}
+    for index, site in sites:
+        key = f"{PROJECT}:sites[{index}]"
+        if (first := names.setdefault(site.name, index)) != index:
+            yield f"{key}.name: {site.name} is taken by {PROJECT}:sites[{first}]; give one of them another name"
+        if (first := urls.setdefault((site.host, site.path.rstrip("/")), index)) != index:
+            yield (
+                f"{key}.host: {site.host} with path {site.path} is taken by {PROJECT}:sites[{first}]; "
+                "give one of them another host or path"
+            )

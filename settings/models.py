@@ -1,0 +1,232 @@
+"""What is allowed in each of the configuration's keys. A field's description is what an error says is allowed."""
+
+import re
+from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+RESERVED_NAMES = frozenset({"container-registry", "default", "ingress", "local-path-storage"})
+"""Namespaces of the cluster and of the addons, besides those that begin with ``kube-``."""
+
+
+class Model(BaseModel):
+    """A map of the configuration: no unknown keys, no silent conversions (``"3"`` is no number, ``true`` isn't 1)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
+
+
+def problem(text: str) -> PydanticCustomError:
+    """Return the error whose line has ``text`` after the key, in place of the description."""
+    return PydanticCustomError("problem", "{text}", {"text": text})
+
+
+def _site_name(name: str) -> str:
+    if name in RESERVED_NAMES or name.startswith("kube-"):
+        raise problem(f'"{name}" is the name of a namespace of the cluster; give the site another name')
+    return name
+
+
+def _host(host: str) -> str:
+    # Kubernetes allows no addresses in an Ingress; a last label of digits would make it look like one.
+    if len(host) > 253 or host.rpartition(".")[2].isdigit():
+        raise ValueError(host)
+    return host
+
+
+def _address(address: str) -> str:
+    return str(ip_address(address))
+
+
+def _folder(source: str) -> str:
+    folder = Path(source)
+    # A folder of the project: so the stack's state is the same wherever the project is checked out.
+    if folder.is_absolute() or ".." in folder.parts or not folder.parts:
+        raise ValueError(source)
+    if not folder.is_dir():
+        raise problem(f'"{source}" is no folder of the project; create it with an index.html or a Dockerfile in it')
+    if not any((folder / name).is_file() for name in ("index.html", "Dockerfile")):
+        raise problem(f'"{source}" has neither index.html nor Dockerfile; add one of them')
+    return folder.as_posix()
+
+
+LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+HOST = rf"^{LABEL}(\.{LABEL})*$"
+
+SiteName = Annotated[
+    str,
+    # RFC 1035 rather than 1123: it is also the name of a Service.
+    Field(
+        pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$",
+        description="1 to 63 lower-case letters, digits and hyphens, beginning with a letter, not ending in a hyphen",
+    ),
+    AfterValidator(_site_name),
+]
+Host = Annotated[str, Field(pattern=HOST, description="a host name in lower case"), AfterValidator(_host)]
+Address = Annotated[str, Field(description="an IP address"), AfterValidator(_address)]
+Port = Annotated[int, Field(ge=1, le=65535, description="a port, 1 to 65535")]
+UrlPath = Annotated[
+    str,
+    # What controllers take as a Prefix under strict validation (ingress-nginx' strict-validate-path-type).
+    Field(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^(/[A-Za-z0-9_-]+)*/?$",
+        description="a path that begins with / and has only letters, digits, -, _ and / in it",
+    ),
+]
+Quantity = Annotated[
+    str,
+    Field(
+        pattern=r"^[1-9][0-9]{0,14}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$",
+        description='a Kubernetes quantity, such as "100m" (of a CPU) or "64Mi" (of memory)',
+    ),
+]
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def _amount(quantity: str) -> Decimal:
+    number, unit = re.split(r"(?<=[0-9])(?![0-9.])", quantity, maxsplit=1)
+    return Decimal(number) * (Decimal("0.001") if unit == "m" else _UNITS[unit])
+
+
+class Requests(Model):
+    """What a pod of a site is sure to get."""
+
+    cpu: Quantity = "10m"
+    memory: Quantity = "32Mi"
+
+
+class Limits(Model):
+    """What a pod of a site may use at most."""
+
+    cpu: Quantity = "500m"
+    memory: Quantity = "128Mi"
+
+
+class Resources(Model):
+    """Requests and limits of a pod of a site."""
+
+    requests: Requests = Field(default=Requests(), description="a map of cpu, memory")
+    limits: Limits = Field(default=Limits(), description="a map of cpu, memory")
+
+    @model_validator(mode="after")
+    def _requests_within_limits(self) -> Self:
+        for resource in ("cpu", "memory"):
+            request, limit = getattr(self.requests, resource), getattr(self.limits, resource)
+            if _amount(request) > _amount(limit):
+                raise problem(
+                    f"requests.{resource} {request} is more than limits.{resource} {limit}; allowed: at most it"
+                )
+        return self
+
+
+class SiteSettings(Model):
+    """A website: a folder that is built, or an image that is ready."""
+
+    name: SiteName
+    source: Annotated[
+        str,
+        Field(description="a folder inside the project, relative to it, with an index.html or a Dockerfile in it"),
+        AfterValidator(_folder),
+    ] = "site"
+    image: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-zA-Z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}$",
+        description="an image by digest, name@sha256:<64 hexadecimal digits>",
+    )
+    host: Host
+    path: UrlPath = "/"
+    port: Port = 8080
+    health_path: Annotated[
+        str,
+        Field(
+            max_length=1024,
+            pattern=r"^/[!-~]*$",
+            description="a path that begins with / and answers a GET with 200 where the site can serve",
+        ),
+    ] = "/"
+    replicas: Annotated[int, Field(ge=1, le=100, description="a whole number from 1 to 100")] = 2
+    resources: Resources = Field(default=Resources(), description="a map of requests, limits")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if {"source", "image"} <= self.model_fields_set:
+            raise problem("source and image given; allowed: one of them")
+        return self
+
+
+class IngressSettings(Model):
+    """How the sites are reached, whoever deployed the ingress controller."""
+
+    class_name: Annotated[str, Field(max_length=253, pattern=HOST, description="the name of an IngressClass")] = "nginx"
+    http_port: Port = 80
+    https_port: Port = 443
+    address: Address = "127.0.0.1"
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.http_port == self.https_port:
+            raise problem(f"httpPort and httpsPort are both {self.http_port}; allowed: two different ports")
+        return self
+
+
+class RegistrySettings(Model):
+    """How the image registry is reached, whoever deployed it."""
+
+    node_port: Annotated[int, Field(ge=30000, le=32767, description="a NodePort, 30000 to 32767")] = 32000
+    address: str = Field(
+        # By default the node port, as every node and this machine see it.
+        default_factory=lambda fields: f"localhost:{fields.get('node_port', 32000)}",
+        # With a dot or a port in the first part, or Docker takes it for a user name on Docker Hub.
+        pattern=r"^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|[a-z0-9.-]+:[0-9]{1,5})(/[a-z0-9._-]+)*$",
+        description='a registry as in image names, such as "localhost:32000" or "ghcr.io/me"',
+    )
+
+
+class DnsSettings(Model):
+    """Options of the addon ``dns``."""
+
+    cluster_ip: Annotated[Address | None, Field(alias="clusterIP", description="an IP address")] = None
+    replicas: Annotated[int, Field(ge=1, le=10, description="a whole number from 1 to 10")] = 1
+    upstream: list[Address] | None = Field(default=None, description="a list of IP addresses")
+
+
+class StorageSettings(Model):
+    """Options of the addon ``storage``."""
+
+    path: Annotated[
+        str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", description="an absolute path on the node, and not /")
+    ] = "/opt/local-path-provisioner"
+
+
+class RegistryAddonSettings(Model):
+    """Options of the addon ``registry``."""
+
+    size: Quantity = "10Gi"
+
+
+class IngressAddonSettings(Model):
+    """Options of the addon ``ingress``: none yet."""
+
+
+def _toggle(value: Any) -> Any:
+    return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
+
+
+def _options(*names: str) -> Any:
+    allowed = "true, false" + (f", or a map of {', '.join(names)}" if names else "")
+    return Field(default_factory=dict, validate_default=True, description=allowed)
+
+
+class AddonSettings(Model):
+    """The options of each addon that is switched on."""
+
+    dns: Annotated[DnsSettings | None, BeforeValidator(_toggle)] = _options("clusterIP", "replicas", "upstream")
+    storage: Annotated[StorageSettings | None, BeforeValidator(_toggle)] = _options("path")
+    registry: Annotated[RegistryAddonSettings | None, BeforeValidator(_toggle)] = _options("size")
+    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle)] = _options()

@@ -1,0 +1,91 @@
+"""What is wrong with a configuration, one line each: the key, the value given, what is allowed."""
+
+import json
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from typing import Any, TypeAlias, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+Path: TypeAlias = tuple[int | str, ...]
+"""Where a value is: keys of maps and indexes of lists, outermost first."""
+
+LONGEST = 60
+"""Characters of a value that are shown."""
+
+
+def describe(error: ValidationError, model: type[BaseModel], namespace: str, secrets: Collection[str]) -> Iterator[str]:
+    """Yield one line for each of the errors of a ``model``, whose top-level keys have the prefix ``namespace:``.
+
+    The values of the top-level keys ``secrets`` are not shown.
+    """
+    for details in error.errors(include_url=False):
+        path = details["loc"]
+        key = f"{namespace}:{_dotted(path)}"
+        match details["type"]:
+            case "extra_forbidden":
+                yield unknown_key(key, str(path[-1]), _keys(_model_at(model, path[:-1])))
+            case "missing":
+                yield f"{key}: missing; allowed: {_allowed(model, path)}"
+            case "problem":
+                yield f"{key}: {details['msg']}"
+            case _:
+                value = "[secret]" if path[0] in secrets else shown(details["input"])
+                yield f"{key}: {value} given; allowed: {_allowed(model, path)}"
+
+
+def unknown_key(key: str, name: str, allowed: Collection[str]) -> str:
+    """Return the line about a ``key`` whose last part, ``name``, is none of the ``allowed`` ones."""
+    close = get_close_matches(name, allowed, 1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{key}: unknown key; {hint}allowed: {', '.join(allowed) or 'none'}"
+
+
+def shown(value: Any) -> str:
+    """Return ``value`` as it would be written in the configuration, shortened."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _dotted(path: Path) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _allowed(model: type[BaseModel], path: Path) -> str:
+    """Return the description of the innermost field on ``path``, or the keys of the map that an item of a list is."""
+    fields = list(_fields(model, path))
+    item = _nested(fields[-1])
+    if isinstance(path[-1], int) and item:
+        return f"a map of {', '.join(_keys(item))}"
+    return fields[-1].description or "see Pulumi.yaml"
+
+
+def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
+    for field in _fields(model, path):
+        model = _nested(field) or model
+    return model
+
+
+def _fields(model: type[BaseModel], path: Path) -> Iterator[FieldInfo]:
+    """Yield the fields on ``path``, outermost first."""
+    for part in path:
+        if isinstance(part, str):
+            field = next(field for name, field in model.model_fields.items() if (field.alias or name) == part)
+            yield field
+            model = _nested(field) or model
+
+
+def _nested(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model in the type of ``field``: that of the items of a list, or the one that isn't ``None``."""
+    pending: list[Any] = [field.annotation]
+    while pending:
+        kind = pending.pop()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+        pending += get_args(kind)
+    return None
