@@ -43,13 +43,13 @@ class Stack:
             forget_salt(self._project)
         backend.mkdir(mode=0o700, exist_ok=True)
         write_passphrase(self._state)
-        hide_salt(self._project)
         done = subprocess.run(
             ["pulumi", "stack", "select", STACK, "--create", "--non-interactive"],
             cwd=self._project, env=self._merged(), capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0:
             raise Failure(f"the stack can't be selected: {done.stderr.strip()}", fix="see `pulumi stack ls`")
+        hide_salt(self._project)
 
     def run(self, *arguments: str) -> int:
         """Run ``pulumi ARGUMENTS`` in the foreground; Ctrl-C is Pulumi's to handle. Returns its exit code."""
@@ -86,6 +86,8 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         "KUBECONFIG": str(kubeconfig),
         "PULUMI_BACKEND_URL": f"file://{state / 'pulumi'}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
+        # A stack file without its salt (as after `git checkout`) gets it back from the state.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_HOME": str(state / "pulumi-home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
@@ -101,16 +103,23 @@ def write_passphrase(state: Path) -> None:
 
 
 def hide_salt(project: Path) -> None:
-    """Set up the git filter that keeps the salt of this machine's passphrase out of the repository.
+    """Keep the salt of this machine's passphrase out of the repository.
 
-    Pulumi writes ``encryptionsalt`` into the stack's file, which is part of the project: without the filter it would
-    show up as a change, and be committed one day.
+    Pulumi writes ``encryptionsalt`` into the stack's file, which is part of the project: without the filter that is set
+    up here it would show up as a change, and be committed one day.
     """
-    if (project / ".git").exists():
-        for operation, command in (("clean", "sed /^encryptionsalt:/d"), ("smudge", "cat")):
-            subprocess.run(
-                ["git", "config", "--local", f"filter.{SALT_FILTER}.{operation}", command], cwd=project, check=False
-            )
+    if not (project / ".git").exists():
+        return
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False).stdout
+
+    file = f"Pulumi.{STACK}.yaml"
+    git("config", "--local", f"filter.{SALT_FILTER}.clean", "sed /^encryptionsalt:/d")
+    git("config", "--local", f"filter.{SALT_FILTER}.smudge", "cat")
+    # Git takes a file of another size for changed before it asks the filter; adding one without changes corrects that.
+    if git("ls-files", file) and not git("diff", "--", file):
+        git("add", "--", file)
 
 
 def forget_salt(project: Path) -> None:
@@ -124,11 +133,18 @@ def forget_salt(project: Path) -> None:
 
 def ports(project: Path) -> Ports:
     """The ports that the stack's configuration asks for; what isn't a port there is left for the program to refuse."""
-    document = yaml.safe_load((project / f"Pulumi.{STACK}.yaml").read_text()) or {}
-    config = document.get("config") or {}
+    file = f"Pulumi.{STACK}.yaml"
+    try:
+        document = yaml.safe_load((project / file).read_text())
+    except FileNotFoundError:
+        document = None
+    except yaml.YAMLError as error:
+        raise Failure(f"{file} isn't YAML: {' '.join(str(error).split())}", fix="correct the file") from None
+
+    config = document.get("config") if isinstance(document, dict) else None
 
     def port(key: str, field: str, default: int) -> int:
-        section = config.get(f"inspiration:{key}")
+        section = config.get(f"inspiration:{key}") if isinstance(config, dict) else None
         value = section.get(field, default) if isinstance(section, dict) else default
         return value if isinstance(value, int) and 0 < value < 65536 else default
 

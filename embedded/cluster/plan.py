@@ -23,6 +23,9 @@ API_SERVICE_ADDRESS = "10.214.0.1"
 """The first address of the Service network is the API server's, by Kubernetes' own rule."""
 DNS_ADDRESS = "10.214.0.10"
 DOCKER_BRIDGE = "10.216.0.1/24"
+VOLUMES = Path("/run/inspiration")
+"""Where the cluster sees its volumes: a bind mount of its own, so that their path doesn't name this checkout."""
+
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
 
 
@@ -70,6 +73,11 @@ class Files:
         return self.state / "data"
 
     @property
+    def volumes(self) -> Path:
+        """What pods store; the cluster's processes see it at :data:`VOLUMES`."""
+        return self.data / "volumes"
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.state / "kubeconfig"
@@ -96,5 +104,5 @@ class Files:
 
     def make(self) -> None:
         """Make the folders, closed to other users."""
-        for folder in (self.state, self.pki, self.config, self.logs, self.data):
+        for folder in (self.state, self.pki, self.config, self.logs, self.data, self.volumes):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from embedded.cluster import network
+from embedded.cluster import network, plan
 from embedded.cluster.plan import Files
 from embedded.cluster.programs import SYSTEM_PATH, Program
 from embedded.errors import Failure
@@ -142,6 +142,8 @@ class Supervisor:
             except psutil.TimeoutExpired:
                 root.kill()
                 root.wait(timeout=30)
+        if plan.VOLUMES.exists():
+            plan.VOLUMES.rmdir()
         self._record.unlink(missing_ok=True)
         self._files.supervisor_socket.unlink(missing_ok=True)
 
@@ -154,11 +156,13 @@ class Supervisor:
         return "its last words: " + " | ".join(line.strip() for line in lines[-3:])
 
     def _launch(self, configuration: str) -> None:
+        plan.VOLUMES.mkdir(mode=0o700, exist_ok=True)
         output = self._files.logs / "supervisord.out"
         with output.open("ab") as log:
             unshare = subprocess.Popen(
                 ["unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--mount-proc",
-                 "sh", "-c", 'mount --make-rshared / && exec "$@"', "sh",
+                 "sh", "-c", 'mount --make-rshared / && mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh",
+                 str(self._files.volumes), str(plan.VOLUMES),
                  sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", configuration],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 cwd="/", env=_environment(),

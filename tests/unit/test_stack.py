@@ -1,0 +1,85 @@
+"""What surrounds the ``dev`` stack: its ports, the salt, the remembered environment."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from embedded import stack
+from embedded.cluster.plan import Ports
+from embedded.errors import Failure
+
+CONFIG = """config:
+  inspiration:context: inspiration
+  inspiration:ingress:
+    httpPort: 8080
+  inspiration:registry:
+    nodePort: 32123
+"""
+SALT = "encryptionsalt: v1:abc:v1:def\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("", Ports(80, 443, 32000)),
+        ("config:\n  inspiration:context: x\n", Ports(80, 443, 32000)),
+        (CONFIG, Ports(8080, 443, 32123)),
+        ("config:\n  inspiration:ingress: nonsense\n", Ports(80, 443, 32000)),
+        ("config:\n  inspiration:ingress:\n    httpPort: many\n", Ports(80, 443, 32000)),
+        ("config:\n", Ports(80, 443, 32000)),
+    ],
+)
+def test_ports_are_those_of_the_config(tmp_path: Path, text: str, ports: Ports) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    assert stack.ports(tmp_path) == ports
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: [")
+    with pytest.raises(Failure, match="Pulumi.dev.yaml isn't YAML: "):
+        stack.ports(tmp_path)
+
+
+def test_the_salt_never_shows_as_a_change(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+        return subprocess.run(
+            ["git", *identity, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    git("init", "-q")
+    project = Path(__file__).resolve().parents[2]
+    (tmp_path / ".gitattributes").write_text((project / ".gitattributes").read_text())
+    (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG)
+    git("add", "-A")
+    git("commit", "-qm", "one")
+
+    (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG + SALT)
+    stack.hide_salt(tmp_path)
+
+    assert git("status", "--porcelain") == ""
+
+    (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG.replace("8080", "8081") + SALT)
+    stack.hide_salt(tmp_path)
+
+    assert git("status", "--porcelain") == " M Pulumi.dev.yaml\n"  # a change of the user's is neither hidden nor staged
+    git("add", "-A")
+    assert git("show", ":Pulumi.dev.yaml") == CONFIG.replace("8080", "8081")
+
+
+def test_the_salt_is_forgotten_with_its_passphrase(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG + SALT)
+    stack.forget_salt(tmp_path)
+    assert (tmp_path / "Pulumi.dev.yaml").read_text() == CONFIG
+
+
+def test_the_passphrase_is_made_once_and_is_private(tmp_path: Path) -> None:
+    stack.write_passphrase(tmp_path)
+    first = (tmp_path / "passphrase").read_text()
+    stack.write_passphrase(tmp_path)
+    assert (tmp_path / "passphrase").read_text() == first
+    assert len(first) >= 32
+    assert (tmp_path / "passphrase").stat().st_mode & 0o777 == 0o600
