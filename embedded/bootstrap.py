@@ -34,7 +34,7 @@ class Environment:
 
     def __init__(self, project: Path) -> None:
         self.project = project
-        self.folder = project / ".venv"
+        self.folder = (project / ".venv").resolve()  # it may be a link to that of another checkout
         self.python = self.folder / "bin/python"
         self.log = self.folder / "pip.log"
         # What was installed, written last: without it, the environment isn't whole.
@@ -97,9 +97,6 @@ class Environment:
         if code != 0:
             reason = (said.strip().splitlines() or [f"exit code {code}"])[-1]
             raise Failure(f"{self.folder} can't be made: {reason}; put that right, then run it again")
-        # By this, `python -m` finds the project's packages from any working directory.
-        _, packages = _output([str(self.python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
-        Path(packages.strip(), "inspiration.pth").write_text(f"{self.project}\n", encoding="utf-8")
 
     def _install(self, files: list[str]) -> None:
         """Install what requirements ``files`` of the project name, showing what pip is at."""
@@ -130,8 +127,9 @@ def main(arguments: list[str]) -> str:
         wanted = {name: (PROJECT / name).read_text(encoding="utf-8") for name in files}
         if not environment.has(wanted):
             environment.provide(wanted)
-        # -P keeps what happens to be in the working directory from being imported.
-        os.execv(environment.python, [str(environment.python), "-P", "-m", *command])  # noqa: S606
+        # -P keeps what happens to be in the working directory from being imported; the project's packages are found.
+        variables = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        os.execve(environment.python, [str(environment.python), "-P", "-m", *command], variables)  # noqa: S606
     except (Failure, OSError) as error:
         return f"error: {error}"
     except KeyboardInterrupt:
