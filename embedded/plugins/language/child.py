@@ -6,10 +6,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from . import program
-from .environment import Environment, activated
+if TYPE_CHECKING:
+    from .environment import Environment
+
+
+PROGRAM = Path(__file__).with_name("program.py")
+
+REPORTED = 32
+"""Exit code of a program whose error the user has been shown already; the official host uses the same."""
 
 
 class Child(Protocol):
@@ -25,9 +31,9 @@ class Child(Protocol):
 
 
 class Spare:
-    """A copy of this process, made before it has any thread: the SDK, most of a program's start-up, is loaded already.
+    """A fork of this process that loads the SDK, most of a program's start-up, before it is asked for a program.
 
-    Only for programs that run in this interpreter's environment.
+    Only for programs that run in this interpreter's environment. To be made while this process has no threads.
     """
 
     def __init__(self, engine: str) -> None:
@@ -37,9 +43,12 @@ class Spare:
             os.close(self._writer)
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)  # standard input is the host's tie to the engine
+            from . import program
+            from .environment import activated
+
             if sys.prefix != sys.base_prefix:
                 os.environ.update(activated(os.environ, Path(sys.prefix)))
-            sys.exit(program.main(reader, engine))
+            sys.exit(program.main(reader, engine, REPORTED))
         os.close(reader)
         self._status: int | None = None
 
@@ -59,10 +68,10 @@ class Spare:
 class Fresh:
     """A new process in another environment than this interpreter's."""
 
-    def __init__(self, environment: Environment, engine: str) -> None:
+    def __init__(self, environment: "Environment", engine: str) -> None:
         reader, self._writer = os.pipe()
         self._process = subprocess.Popen(
-            [environment.python, "-u", program.__file__, str(reader), engine],
+            [environment.python, "-u", PROGRAM, str(reader), engine, str(REPORTED)],
             stdin=subprocess.DEVNULL,
             pass_fds=[reader],
             env=environment.variables,

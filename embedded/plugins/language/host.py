@@ -19,8 +19,7 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from . import program
-from .child import Child, Fresh, Spare
+from .child import REPORTED, Child, Fresh, Spare
 from .environment import Environment, UnsupportedError
 
 Stream = Literal["stdout", "stderr"]
@@ -117,7 +116,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             child = self._child(Environment.of(request.info))
             context.add_callback(child.stop)
             code = child.run(request.SerializeToString())
-            if code == program.REPORTED:
+            if code == REPORTED:
                 return language_pb2.RunResponse(bail=True)
             if code < 0:
                 return language_pb2.RunResponse(error=f"Program was ended by signal {-code}")

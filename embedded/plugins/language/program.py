@@ -1,8 +1,8 @@
 """Runs a Pulumi program in this process.
 
-Also a script, ``python program.py FD ENGINE``, for another interpreter than the language host's: it stands alone and
-imports nothing but the SDK that it finds there. What to run comes through a pipe, so that no config value shows up on
-a command line or in an environment.
+Also a script, ``python program.py FD ENGINE REPORTED``, for another interpreter than the language host's: it stands
+alone and imports nothing but the SDK that it finds there. What to run comes through a pipe, so that no config value
+shows up on a command line or in an environment.
 """
 
 import asyncio
@@ -28,18 +28,15 @@ except ImportError as error:
     sys.exit(f"the Pulumi SDK is not installed in {sys.prefix}; run `pulumi install`, or "
              f"`{sys.executable} -m pip install -r requirements.txt`")  # fmt: skip
 
-REPORTED = 32
-"""Exit code of a program whose error the user has been shown already."""
-
 INTERRUPTED = 130
 """Exit code of a program that was interrupted, as shells have it."""
 
 
-def main(pipe: int, engine: str) -> int:
+def main(pipe: int, engine: str, reported: int) -> int:
     """Read a serialized ``RunRequest`` from the file descriptor ``pipe`` up to its end, and run it.
 
     Returns:
-        The exit code.
+        The program's exit code, ``reported`` if it failed and the user has been shown why.
     """
     with open(pipe, "rb") as source:
         request = source.read()
@@ -48,18 +45,19 @@ def main(pipe: int, engine: str) -> int:
     # Waiting, an interrupt just ends the process; a program gets the chance to clean up.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return run(language_pb2.RunRequest.FromString(request), engine)
+        code = run(language_pb2.RunRequest.FromString(request), engine)
+        return reported if code is None else code
     except KeyboardInterrupt:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(INTERRUPTED)  # threads may wait for an engine that is gone
 
 
-def run(request: language_pb2.RunRequest, engine: str) -> int:
-    """Run the program of ``request`` to its end, and show its error if it fails.
+def run(request: language_pb2.RunRequest, engine: str) -> int | None:
+    """Run the program of ``request`` to its end.
 
     Returns:
-        The exit code.
+        The exit code; ``None`` if it failed and the user has been shown why.
     """
     program = Path(request.info.program_directory, request.info.entry_point)
     pulumi.runtime.configure(
@@ -80,7 +78,8 @@ def run(request: language_pb2.RunRequest, engine: str) -> int:
     sys.argv = [str(program), *request.args]
     sys.path.insert(0, str(directory))
     if program.is_dir() and not (program / "__main__.py").is_file():
-        return _report(f"there is no __main__.py in {program}; create it, or set `main` in Pulumi.yaml")
+        _report(f"there is no __main__.py in {program}; create it, or set `main` in Pulumi.yaml")
+        return None
 
     def execute() -> None:
         runpy.run_path(str(program), run_name="__main__")
@@ -93,18 +92,22 @@ def run(request: language_pb2.RunRequest, engine: str) -> int:
         loop.set_default_executor(executor)
         try:
             loop.run_until_complete(pulumi.runtime.run_in_stack(execute))
+            return 0
         except SystemExit as exit_:
-            return _exit_code(exit_)
+            if exit_.code is None or isinstance(exit_.code, int):
+                return exit_.code or 0
+            message = str(exit_.code)
         except pulumi.RunError as error:
-            return _report(str(error))
+            message = str(error)
         except Exception as error:
             if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
-                return REPORTED  # the engine is shutting down, and has said why
-            return _report("Program failed with an unhandled exception:\n" + user_traceback(error, directory))
+                return None  # the engine is shutting down, and has said why
+            message = "Program failed with an unhandled exception:\n" + user_traceback(error, directory)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-    return 0
+    _report(message)
+    return None
 
 
 def user_traceback(error: Exception, directory: Path) -> str:
@@ -122,17 +125,10 @@ def _is_users(file: Path, directory: Path) -> bool:
     return file.is_relative_to(directory) and not file.is_relative_to(sys.prefix)
 
 
-def _exit_code(exit_: SystemExit) -> int:
-    if exit_.code is None or isinstance(exit_.code, int):
-        return exit_.code or 0
-    return _report(str(exit_.code))
-
-
-def _report(message: str) -> int:
+def _report(message: str) -> None:
     with contextlib.suppress(grpc.RpcError):  # an engine that is gone shows nothing any more
         pulumi.log.error(message)
-    return REPORTED
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2]))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

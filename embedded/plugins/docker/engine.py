@@ -1,0 +1,194 @@
+"""Builds and pushes with the Docker Engine."""
+
+import os
+import re
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import docker.utils
+import requests
+from docker.tls import TLSConfig
+
+from .context import BuildContext
+from .errors import PluginError
+from .image import Image
+from .registry import Login
+
+CONNECT_TIMEOUT = 10
+"""Seconds for the Engine to say that it is there."""
+
+SILENCE_TIMEOUT = 1800
+"""Seconds that a build or push may go on without a word."""
+
+LAST_LINES = 10
+"""Of a failed build's output, shown with its error."""
+
+DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+
+Report = Callable[[str], None]
+"""Shows what is being done, in one line."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Where the Docker Engine is: the provider's options, else Docker's own environment variables."""
+
+    host: str = ""
+    certificates: str = ""
+    """Folder with ca.pem, cert.pem and key.pem."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A built image."""
+
+    id: str
+    platform: str
+    """Such as ``linux/amd64``."""
+
+
+class Engine:
+    """A connection to the Docker Engine.
+
+    Raises:
+        PluginError: It isn't there.
+    """
+
+    def __init__(self, options: EngineOptions) -> None:
+        address = options.host or os.environ.get("DOCKER_HOST", "")
+        settings: dict[str, Any] = dict(docker.utils.kwargs_from_env())
+        if options.certificates:
+            folder = Path(options.certificates)
+            settings["tls"] = TLSConfig(
+                client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")),
+                ca_cert=str(folder / "ca.pem"),
+                verify=True,
+            )
+        settings["base_url"] = address or DEFAULT_SOCKET
+        try:
+            self._client = docker.APIClient(**settings, version="auto", timeout=CONNECT_TIMEOUT)
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            where = f"{address}" if address else f"{DEFAULT_SOCKET} (DOCKER_HOST is not set)"
+            raise PluginError(
+                f"the Docker Engine does not answer at {where}: {_connection_cause(error)}; start it, "
+                "set DOCKER_HOST to where it is, or name a ready image instead of a folder"
+            ) from error
+        self._client.timeout = SILENCE_TIMEOUT
+
+    def build(self, image: Image, report: Report) -> Built:
+        """Build ``image`` from its context and give it its name.
+
+        Raises:
+            PluginError: A step failed; with the step and the last lines of output.
+        """
+        with tempfile.TemporaryFile() as archive:
+            dockerfile = BuildContext(image.context, image.dockerfile).write(archive)
+            archive.seek(0)
+            events = self._client.build(
+                fileobj=archive,
+                custom_context=True,
+                dockerfile=dockerfile,
+                tag=f"{image.name.repository}:{image.name.tag}",
+                buildargs=image.args,
+                target=image.target or None,
+                platform=image.platform or None,
+                network_mode=image.network or None,
+                extra_hosts=image.add_hosts or None,
+                cache_from=image.cache_from or None,
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            identifier = _follow_build(_events(events, "build"), image, report)
+        found = self._client.inspect_image(identifier)  # type: ignore[no-untyped-call]
+        parts = (found.get("Os"), found.get("Architecture"), found.get("Variant"))
+        return Built(found["Id"], "/".join(filter(None, parts)))
+
+    def push(self, image: Image, login: Login | None, report: Report) -> str:
+        """Push ``image`` under its tag and return the digest that the registry gave it.
+
+        Raises:
+            PluginError: The registry refuses it or can't be reached; with what to do about it.
+        """
+        credentials = {"username": login.username, "password": login.password} if login else None
+        events = self._client.push(
+            image.name.repository, tag=image.name.tag, auth_config=credentials, stream=True, decode=True
+        )
+        digest = ""
+        for event in _events(events, "push"):
+            if "error" in event:
+                raise PluginError(push_error(image, str(event["error"])))
+            digest = event.get("aux", {}).get("Digest", digest)
+            if "id" in event and not event.get("progressDetail"):
+                report(f"Pushing {image.text}: {event['id']} {event.get('status', '')}")
+        if not digest:
+            raise PluginError(f"the Docker Engine pushed {image.text} without naming its digest; update the Engine")
+        return digest
+
+
+def push_error(image: Image, message: str) -> str:
+    """One line for what the Engine says of a push that failed, and what to do about it."""
+    server = image.registry_server
+    fixes = {
+        "connection refused|no route to host|timeout|deadline exceeded|no such host": "check that it runs, and that "
+        "imageName has the right host and port",
+        "HTTP response to HTTPS client": f'it speaks plain HTTP: add "insecure-registries": ["{server}"] to the '
+        "Engine's /etc/docker/daemon.json and restart it, or give the registry a certificate",
+        "x509|certificate": f"copy the certificate of its authority to /etc/docker/certs.d/{server}/ca.crt",
+        "unauthorized|denied|no basic auth|authentication required": f"run `docker login {server}`, or set "
+        "registry.username and registry.password",
+    }
+    fix = next((fix for pattern, fix in fixes.items() if re.search(pattern, message, re.IGNORECASE)), "")
+    text = f"pushing {image.text} to registry {server} failed: {message.strip()}"
+    return f"{text}; {fix}" if fix else text
+
+
+def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report) -> str:
+    """Report each step, and return the identifier of the image that is built in the end."""
+    step = "the first step"
+    lines: deque[str] = deque(maxlen=LAST_LINES)
+    identifier = image.text
+    for event in events:
+        for line in str(event.get("stream", "")).splitlines():
+            if not line.strip():
+                continue
+            if line.startswith("Step "):
+                step = line.strip()
+                lines.clear()
+                report(f"Building {image.text}: {step}")
+            else:
+                lines.append(line.rstrip())
+        if "error" in event:
+            output = "".join(f"\n  {line}" for line in lines)
+            raise PluginError(f"building {image.text} from {image.context} failed at {step}: {event['error']}{output}")
+        identifier = event.get("aux", {}).get("ID", identifier)
+    return identifier
+
+
+def _events(events: Iterable[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:
+    try:
+        yield from events
+    except docker.errors.APIError as error:
+        raise PluginError(f"the Docker Engine refuses to {what}: {error.explanation or error}") from error
+    except (requests.RequestException, OSError) as error:
+        raise PluginError(
+            f"the connection to the Docker Engine broke during the {what}: {_connection_cause(error)}; "
+            "look at the Engine's log, and run pulumi up again"
+        ) from error
+
+
+def _connection_cause(error: BaseException) -> str:
+    """The operating system's word for it: requests and docker-py wrap it several times."""
+    each: BaseException | None = error
+    while each is not None:
+        if isinstance(each, OSError) and each.strerror and not isinstance(each, requests.RequestException):
+            return each.strerror
+        each = each.__cause__ or each.__context__
+    found = re.search(r"(?:Permission denied|No such file or directory|Connection refused)", str(error))
+    return found.group() if found else str(error).rpartition(": ")[2]

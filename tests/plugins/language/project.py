@@ -1,0 +1,81 @@
+"""A Pulumi project in a folder of its own, run by the real engine with the plugins of this checkout."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from embedded.plugins import install
+
+
+def install_plugins(home: Path) -> dict[str, str]:
+    """Install the plugins of this checkout into ``home`` and return the environment variables to run Pulumi with."""
+    binary = shutil.which("pulumi")
+    assert binary, "pulumi is not on PATH: run script/env"
+    python = Path(sys.executable)
+    # The tests are about the embedded plugins, and whether the official ones could be had doesn't matter.
+    known = [f"{name}-{install._wanted_version(name, python)}" for name in install.RESOURCE_PLUGINS]
+    home.mkdir(parents=True, exist_ok=True)
+    (home / install.MEMORY).write_text(json.dumps(known))
+    install.install(Path(binary), home, python)
+    return os.environ | {
+        "PULUMI_HOME": str(home),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "NO_COLOR": "1",
+    }
+
+
+@dataclass
+class Project:
+    """A project with one stack, ``dev``."""
+
+    folder: Path
+    variables: dict[str, str]
+    runtime: dict[str, Any] = field(default_factory=lambda: {"name": "python"})
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        backend = self.folder.parent / f"{self.folder.name}-state"
+        backend.mkdir()
+        self.variables = self.variables | {"PULUMI_BACKEND_URL": f"file://{backend}"}
+        self.write("Pulumi.yaml", json.dumps({"name": "test", "runtime": self.runtime}))
+        self.pulumi("stack", "init", "dev")
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def pulumi(self, *words: str, fails: bool = False) -> str:
+        """Run Pulumi and return all its output; ``fails`` says what is expected of it."""
+        done = subprocess.run(
+            ["pulumi", *words, "--non-interactive"],
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+    def up(self, fails: bool = False) -> str:
+        return self.pulumi("up", "--yes", "--skip-preview", fails=fails)
+
+    def outputs(self) -> dict[str, Any]:
+        text = self.pulumi("stack", "output", "--json", "--show-secrets")
+        outputs: dict[str, Any] = json.loads(text)
+        return outputs
+
+    def resources(self) -> list[dict[str, Any]]:
+        state = json.loads(self.pulumi("stack", "export"))
+        resources: list[dict[str, Any]] = state["deployment"].get("resources", [])
+        return resources
