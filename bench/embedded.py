@@ -122,7 +122,7 @@ def page_after(begin: float) -> float:
 
 def idle_memory(checkout: Checkout) -> float:
     """Proportional set size of the cluster's own processes, pods not counted, in MiB."""
-    rows = status.processes(Supervisor(Files(checkout.path / ".inspiration")))
+    rows = status.processes(Supervisor(Files(checkout.state)))
     return sum(row.memory for row in rows if row.name != status.PODS) / (1 << 20)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from embedded.cluster import network
 from tests.checkout import Checkout
+from tests.machine import Machine
 
 PROJECT = Path(__file__).resolve().parent.parent
 ORDER = ("unit", "graph", "plugins", "e2e", "faults")
@@ -58,7 +59,13 @@ def checkout() -> Iterator[Checkout]:
 
 
 @pytest.fixture(scope="session")
-def cluster(checkout: Checkout) -> Checkout:
+def machine_before(checkout: Checkout) -> Machine:
+    """The machine before the copy's cluster was started for the first time."""
+    return Machine.now()
+
+
+@pytest.fixture(scope="session")
+def cluster(checkout: Checkout, machine_before: Machine) -> Checkout:
     """The copy with its cluster running and the plugins installed; its environment is this process's."""
     done = checkout.run("script/up", "--cluster-only")
     assert done.returncode == 0, done.stderr

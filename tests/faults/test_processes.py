@@ -8,8 +8,8 @@ import httpx
 import psutil
 import pytest
 
-from embedded.cluster.supervision import Supervisor
 from embedded.cluster.plan import Files
+from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
 from tests.waiting import eventually
 
@@ -20,7 +20,7 @@ PROCESSES = (
 
 
 def supervisor(site: Checkout) -> Supervisor:
-    return Supervisor(Files(site.path / ".inspiration"))
+    return Supervisor(Files(site.state))
 
 
 def answers(path: str, host: str, port: int = 80) -> bool:

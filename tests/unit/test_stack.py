@@ -39,7 +39,7 @@ def test_ports_are_those_of_the_config(tmp_path: Path, text: str, ports: Ports) 
 
 def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text("config: [")
-    with pytest.raises(Failure, match="Pulumi.dev.yaml isn't YAML: "):
+    with pytest.raises(Failure, match=r"Pulumi\.dev\.yaml isn't YAML: "):
         stack.ports(tmp_path)
 
 

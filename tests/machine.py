@@ -1,0 +1,48 @@
+"""What a cluster could leave behind on a machine."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine at one moment; two that are equal differ in nothing that ``script/up`` changes."""
+
+    mounts: frozenset[tuple[str, str]]
+    interfaces: frozenset[str]
+    firewall: tuple[str, ...]
+    forwarding: str
+    control_groups: frozenset[Path]
+    listeners: frozenset[tuple[str, int]]
+
+    @classmethod
+    def now(cls) -> Machine:
+        """Look at it."""
+        saved = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
+        return cls(
+            mounts=frozenset((part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)),
+            interfaces=frozenset(psutil.net_if_addrs()),
+            # Rules and chains; a table that is empty again is nothing.
+            firewall=tuple(line for line in saved.splitlines() if line.startswith("-A")),
+            forwarding=Path("/proc/sys/net/ipv4/ip_forward").read_text(),
+            control_groups=frozenset(Path("/sys/fs/cgroup").glob("*/inspiration")),
+            listeners=frozenset(
+                (connection.laddr.ip, connection.laddr.port)
+                for connection in psutil.net_connections(kind="tcp")
+                if connection.status == psutil.CONN_LISTEN and connection.laddr
+            ),
+        )
+
+
+def processes_of(state: Path) -> list[str]:
+    """Command lines of the processes that work on a state folder."""
+    return [
+        " ".join(process.info["cmdline"])
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(state) in word for word in process.info["cmdline"] or [])
+    ]
