@@ -37,6 +37,11 @@ class Checkout:
             )
         return cls(target)
 
+    @property
+    def state(self) -> Path:
+        """Where its cluster and its stack keep what they have."""
+        return self.path / ".inspiration"
+
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in it; the environment is that of a newcomer's shell plus ``environment``."""
         return subprocess.run(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,7 +16,7 @@ from embedded.errors import Failure
 
 
 @pytest.fixture
-def held() -> object:
+def held() -> Iterator[int]:
     """A real listener on a port of loopback."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -30,7 +32,7 @@ def held() -> object:
         ("registry", "inspiration:registry.nodePort"),
     ],
 )
-def test_the_error_names_port_program_pid_and_key(tmp_path, held: int, which: str, key: str) -> None:
+def test_the_error_names_port_program_pid_and_key(tmp_path: Path, held: int, which: str, key: str) -> None:
     free = {"http": 59080, "https": 59443, "registry": 59032}
 
     with pytest.raises(Failure) as failure:
@@ -44,7 +46,7 @@ def test_the_error_names_port_program_pid_and_key(tmp_path, held: int, which: st
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_held_port_is_named_at_once(tmp_path, held: int) -> None:
+def test_every_held_port_is_named_at_once(tmp_path: Path, held: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -55,5 +57,5 @@ def test_every_held_port_is_named_at_once(tmp_path, held: int) -> None:
     assert f"port {second} is held" in str(failure.value)
 
 
-def test_the_clusters_own_listeners_are_fine(tmp_path, held: int) -> None:
+def test_the_clusters_own_listeners_are_fine(tmp_path: Path, held: int) -> None:
     check(Files(tmp_path), Ports(http=held, https=59443, registry=59032), own=[os.getpid()])
