@@ -1,0 +1,145 @@
+"""What a user can get wrong: one line each that says what, where and the fix; nothing made, nothing lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import Checkout
+
+STACK = "faults"
+NO_ADDONS = json.dumps({"dns": False, "storage": False, "registry": False, "ingress": False})
+
+
+@pytest.fixture
+def stack(site: Checkout) -> Iterator[Checkout]:
+    """A second stack beside ``dev``, with no addons and no sites of its own yet."""
+    made = site.pulumi("stack", "init", stack=STACK)
+    assert made.returncode == 0, made.stderr
+    configure(site, context="inspiration")
+    configure_json(site, addons=json.loads(NO_ADDONS))
+    yield site
+    gone = site.pulumi("destroy", "--yes", "--skip-preview", stack=STACK)
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    site.run("pulumi", "stack", "rm", STACK, "--yes", environment=site.environment())
+    site.run("git", "clean", "-qfd")
+
+
+def configure(checkout: Checkout, **texts: str) -> None:
+    for key, value in texts.items():
+        done = checkout.pulumi("config", "set", key, value, stack=STACK)
+        assert done.returncode == 0, done.stderr
+
+
+def configure_json(checkout: Checkout, **structures: object) -> None:
+    for key, value in structures.items():
+        done = checkout.pulumi("config", "set", "--json", key, json.dumps(value), stack=STACK)
+        assert done.returncode == 0, done.stderr
+
+
+def refused(checkout: Checkout, *expected: str) -> None:
+    """`pulumi preview` fails with all the texts, without a traceback, and nothing is registered."""
+    done = checkout.pulumi("preview", stack=STACK)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, said
+    for text in expected:
+        assert text in said
+    assert "Traceback" not in said
+    assert resources(checkout) == []
+
+
+def resources(checkout: Checkout) -> list[str]:
+    exported = json.loads(checkout.pulumi("stack", "export", stack=STACK).stdout)
+    return [resource["urn"] for resource in exported["deployment"].get("resources", [])]
+
+
+def test_without_root_up_says_how(site: Checkout) -> None:
+    done = site.run("unshare", "--user", "script/up")
+    assert done.returncode == 1
+    assert "error: the embedded cluster needs root" in done.stderr
+    assert "fix: run `sudo script/up`, or put the stack on a cluster of yours" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_docker_and_apt_the_packages_are_named(site: Checkout) -> None:
+    hide = "for file in /usr/sbin/dockerd /usr/bin/apt-get; do mount --bind /dev/null $file; done; exec script/up"
+    done = site.run("unshare", "--mount", "sh", "-c", hide)
+    assert done.returncode == 1
+    assert "error: This machine lacks dockerd" in done.stderr
+    assert "apt-get install docker.io (Debian, Ubuntu), dnf install moby-engine (Fedora)" in done.stderr
+
+
+def test_a_cache_without_room_is_refused_before_the_build(site: Checkout, tmp_path: Path) -> None:
+    mount = f"mount -t tmpfs -o size=64m tmpfs {tmp_path} && XDG_CACHE_HOME={tmp_path} exec script/up"
+    done = site.run("unshare", "--mount", "sh", "-c", mount)
+    assert done.returncode == 1
+    assert f"error: {tmp_path}/inspiration" in done.stderr
+    assert "GB free, building the toolchain needs" in done.stderr
+    assert "make room, or set XDG_CACHE_HOME" in done.stderr
+
+
+def test_a_folder_that_is_no_site(stack: Checkout) -> None:
+    (stack.path / "nothing").mkdir()
+    (stack.path / "nothing" / "readme.txt").write_text("no page here")
+    configure_json(stack, sites=[{"name": "nothing", "source": "nothing"}])
+    refused(stack, "inspiration:sites[0].source", "index.html", "Dockerfile")
+
+
+def test_an_unknown_key_with_the_nearest_match(stack: Checkout) -> None:
+    configure(stack, domian="example.org")
+    refused(stack, "inspiration:domian", "domain")
+
+
+def test_two_sites_on_one_host(stack: Checkout) -> None:
+    configure_json(stack, sites=[{"name": "one"}, {"name": "two", "host": "one.localhost"}])
+    refused(stack, "inspiration:sites[1].host: one.localhost with path / is taken by inspiration:sites[0]")
+
+
+def test_all_problems_are_told_at_once(stack: Checkout) -> None:
+    configure(stack, domian="example.org", context="nowhere")
+    configure_json(stack, sites=[{"name": "One", "replicas": 0}])
+    refused(
+        stack, "inspiration:domian", "inspiration:context", "inspiration:sites[0].name", "inspiration:sites[0].replicas"
+    )
+
+
+def test_a_kubeconfig_that_is_not_there(stack: Checkout) -> None:
+    configure(stack, kubeconfig="/nowhere/kubeconfig")
+    refused(stack, "inspiration:kubeconfig", "/nowhere/kubeconfig")
+
+
+def test_a_context_that_is_not_there(stack: Checkout) -> None:
+    configure(stack, context="nowhere")
+    refused(stack, 'inspiration:context: "nowhere" given, which isn\'t in', "allowed: inspiration")
+
+
+def test_a_server_that_is_not_there(stack: Checkout, tmp_path: Path) -> None:
+    text = (stack.state / "kubeconfig").read_text().replace("https://10.215.0.2:6443", "https://127.0.0.1:1")
+    (tmp_path / "kubeconfig").write_text(text)
+    configure(stack, kubeconfig=str(tmp_path / "kubeconfig"))
+    configure_json(stack, sites=[{"name": "unreached", "image": f"localhost:32000/x@sha256:{'0' * 64}"}])
+
+    done = stack.pulumi("up", "--yes", "--skip-preview", stack=STACK)
+
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "https://127.0.0.1:1" in said
+    assert "Traceback" not in said
+    assert not any("kubernetes:core" in urn for urn in resources(stack))
+
+
+def test_a_dockerfile_that_fails(stack: Checkout) -> None:
+    (stack.path / "broken").mkdir()
+    (stack.path / "broken" / "Dockerfile").write_text("FROM caddy:2.11.7\nCOPY no-such-file /srv\n")
+    configure_json(stack, sites=[{"name": "broken", "source": "broken"}])
+
+    done = stack.pulumi("up", "--yes", "--skip-preview", stack=STACK)
+
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "no-such-file" in said
+    assert "Traceback" not in said
+    assert not any("kubernetes:apps/v1:Deployment" in urn for urn in resources(stack))
