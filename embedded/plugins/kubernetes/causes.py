@@ -1,0 +1,149 @@
+"""Why an object isn't ready: from its pods, their logs, its conditions and its events."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from .errors import Json, PluginError
+from .kinds import Kind
+from .readiness import Others, condition, default_storage_class, ingress_services
+
+if TYPE_CHECKING:
+    from .client import Client
+
+LOG_LINES = 10
+"""How many of a crashed container's last lines are shown."""
+
+_EVENT = Kind("v1", "Event")
+_MOST_EVENTS = 3
+
+
+def from_pods(pods: list[Json]) -> list[str]:
+    """What keeps pods from being ready, the same cause once."""
+    found = Counter(cause for pod in pods for cause in _of_pod(pod))
+    return [cause if count == 1 else f"{cause} (and {count - 1} more pods)" for cause, count in found.items()]
+
+
+def _of_pod(pod: Json) -> list[str]:
+    status = pod.get("status") or {}
+    if pod["metadata"].get("deletionTimestamp") or condition(pod, "Ready").get("status") == "True":
+        return []
+    if status.get("phase") == "Succeeded":
+        return []
+    scheduled = condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return [f"no node can take it: {scheduled.get('message') or scheduled.get('reason')}"]
+    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    causes = [cause for container in containers if (cause := _of_container(container))]
+    if not causes and status.get("phase") == "Failed":
+        return [f"pod failed: {status.get('message') or status.get('reason') or 'no reason given'}"]
+    return causes
+
+
+def _of_container(container: Json) -> str | None:
+    name, state = container["name"], container.get("state") or {}
+    if waits := state.get("waiting"):
+        reason, message = waits.get("reason") or "", waits.get("message") or ""
+        if reason in ("PodInitializing", "ContainerCreating"):
+            return None
+        if reason == "CrashLoopBackOff":
+            end = (container.get("lastState") or {}).get("terminated") or {}
+            return f"container {name} crashes again and again ({_exit(end)})"
+        return f"container {name}: {reason}: {message}" if message else f"container {name}: {reason}"
+    if (end := state.get("terminated")) and end.get("exitCode"):
+        return f"container {name} crashed ({_exit(end)})"
+    if "running" in state and not container.get("ready") and container.get("restartCount"):
+        end = (container.get("lastState") or {}).get("terminated") or {}
+        return f"container {name} was restarted ({_exit(end)}) and isn't ready"
+    if "running" in state and not container.get("ready"):
+        return f"container {name} is running but not ready"
+    return None
+
+
+def _exit(end: Json) -> str:
+    reason = f", {end['reason']}" if end.get("reason") not in (None, "Error", "Completed") else ""
+    return f"exit code {end.get('exitCode', 'unknown')}{reason}"
+
+
+async def explain(client: "Client", live: Json, others: Others) -> list[str]:
+    """Everything that helps to see why ``live`` isn't ready, the most telling first.
+
+    Asks the API server for events and logs; what it may not see is left out.
+    """
+    pods = [live] if live["kind"] == "Pod" else others.get("Pod", [])
+    causes = from_pods(pods)
+    failure = condition(live, "ReplicaFailure")
+    if failure.get("status") == "True":
+        causes.append(f"{failure.get('reason')}: {failure.get('message')}")
+    causes += _of_kind(live, others)
+    try:
+        for pod in _most_telling(pods):
+            causes += await _of_logs(client, pod)
+            causes += await _events(client, pod, only={"Unhealthy", "Failed", "FailedMount", "FailedCreatePodSandBox"})
+        causes += await _events(client, live)
+    except PluginError:
+        pass  # Causes only add to an error that is reported in any case.
+    return [*dict.fromkeys(causes)]
+
+
+def _most_telling(pods: list[Json]) -> list[Json]:
+    return [pod for pod in pods if _of_pod(pod)][:1]
+
+
+def _of_kind(live: Json, others: Others) -> list[str]:
+    spec = live.get("spec") or {}
+    namespace = live["metadata"].get("namespace")
+    if live["kind"] == "Service" and spec.get("selector") and not others.get("Pod"):
+        labels = ",".join(f"{key}={value}" for key, value in spec["selector"].items())
+        return [f"no pod in namespace {namespace} has the labels of its selector, {labels}"]
+    if live["kind"] == "Ingress":
+        return _of_ingress(live, others)
+    if live["kind"] == "PersistentVolumeClaim":
+        name = spec.get("storageClassName")
+        if name != "" and default_storage_class(live, others.get("StorageClass", [])) is None:
+            return [f"there is no StorageClass {name}" if name else "the cluster has no default StorageClass"]
+    return []
+
+
+def _of_ingress(live: Json, others: Others) -> list[str]:
+    classes = {each["metadata"]["name"]: each for each in others.get("IngressClass", [])}
+    name = (live.get("spec") or {}).get("ingressClassName")
+    if name and name not in classes:
+        there = f"there are {', '.join(sorted(classes))}" if classes else "the cluster has none"
+        return [f"there is no IngressClass {name} ({there})"]
+    if not name and not any(
+        (each["metadata"].get("annotations") or {}).get("ingressclass.kubernetes.io/is-default-class") == "true"
+        for each in classes.values()
+    ):
+        return ["it names no ingressClassName, and the cluster has no default IngressClass"]
+    missing = set(ingress_services(live)) - {each["metadata"]["name"] for each in others.get("Service", [])}
+    if not missing and name:
+        return [f"its controller would be {classes[name]['spec'].get('controller')}; check that it runs"]
+    return []
+
+
+async def _of_logs(client: "Client", pod: Json) -> list[str]:
+    """The last lines of the containers that crashed."""
+    status, metadata = pod.get("status") or {}, pod["metadata"]
+    causes = []
+    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        ended = (container.get("state") or {}).get("terminated")
+        restarted = (container.get("lastState") or {}).get("terminated")
+        if not (ended or restarted) or container.get("ready") or (ended and not ended.get("exitCode")):
+            continue
+        lines = await client.log_tail(
+            metadata["namespace"], metadata["name"], container["name"], previous=not ended, lines=LOG_LINES
+        )
+        if lines:
+            last = "\n".join(f"    {line}" for line in lines)
+            causes.append(f"last lines of container {container['name']} in pod {metadata['name']}:\n{last}")
+    return causes
+
+
+async def _events(client: "Client", live: Json, only: set[str] | None = None) -> list[str]:
+    """The latest warnings about an object."""
+    metadata = live["metadata"]
+    selector = f"involvedObject.uid={metadata.get('uid')},type=Warning"
+    listed = await client.list_objects(_EVENT, metadata.get("namespace") or "default", fieldSelector=selector)
+    events = [event for event in listed.get("items") or [] if only is None or event.get("reason") in only]
+    events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", reverse=True)
+    return [f"{event.get('reason')}: {str(event.get('message')).strip()}" for event in events[:_MOST_EVENTS]]

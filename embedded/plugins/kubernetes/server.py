@@ -1,0 +1,130 @@
+"""The gRPC side: serves a provider to the engine, and reports errors the way the engine wants them.
+
+Pulumi's own ``server.main`` puts a stack trace behind every error and can't say that a resource was made but isn't
+ready; both are put right in an interceptor around its servicer.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from pulumi.provider.experimental.property_value import PropertyValue
+from pulumi.provider.experimental.provider import Provider
+from pulumi.provider.experimental.server import ProviderServicer
+from pulumi.runtime import proto
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc, status_pb2
+
+from .errors import InitFailedError, PluginError
+
+
+class EngineLog:
+    """Sends the engine what the user is to see. Doesn't wait for it, and keeps the order."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._engine: Any = None
+        self._queue: asyncio.Queue[proto.LogRequest] = asyncio.Queue()
+        self._sender: asyncio.Task[None] | None = None
+        self._shown: dict[str, str] = {}
+
+    def status(self, urn: str, text: str) -> None:
+        """Show what is being done for a resource; the engine replaces the previous status."""
+        if self._shown.get(urn) != text:
+            self._shown[urn] = text
+            self._put(proto.LogRequest(severity=proto.INFO, message=text, urn=urn, ephemeral=True))
+
+    def warn(self, urn: str, text: str) -> None:
+        """Show a warning about a resource."""
+        self._put(proto.LogRequest(severity=proto.WARNING, message=text, urn=urn))
+
+    def _put(self, request: proto.LogRequest) -> None:
+        self._queue.put_nowait(request)
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        async with grpc.aio.insecure_channel(self._address, options=_GRPC_CHANNEL_OPTIONS) as channel:
+            engine = engine_pb2_grpc.EngineStub(channel)
+            while True:
+                request = await self._queue.get()
+                try:
+                    await engine.Log(request)
+                except grpc.aio.AioRpcError:
+                    return  # The engine has gone; nobody is left to tell.
+
+
+class _ErrorReporter(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+    """Turns exceptions into the engine's errors."""
+
+    async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        return grpc.unary_unary_rpc_method_handler(
+            _reporting(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+        )
+
+
+def _reporting(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+    async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await method(request, context)
+        except Exception as error:
+            # The SDK's servicer raises an exception of its own, with the stack trace in its text, in place of ours.
+            cause = error if isinstance(error, PluginError | InitFailedError) else error.__context__
+            if isinstance(cause, InitFailedError):
+                details = (("grpc-status-details-bin", _init_failed(cause)),)
+                context.set_trailing_metadata(details)
+                await context.abort(grpc.StatusCode.UNKNOWN, str(cause))
+            if isinstance(cause, PluginError):
+                await context.abort(grpc.StatusCode.UNKNOWN, str(cause))
+            raise
+
+    return call
+
+
+def _init_failed(error: InitFailedError) -> bytes:
+    details = proto.ErrorResourceInitFailed(
+        id=error.resource_id,
+        properties=PropertyValue.marshal_map(error.properties),
+        reasons=error.reasons,
+        inputs=None if error.inputs is None else PropertyValue.marshal_map(error.inputs),
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
+    status.details.add().Pack(details)
+    return status.SerializeToString()
+
+
+def serve(version: str, engine: str, provider: Provider) -> None:
+    """Serve ``provider`` until the engine ends this process, or ends itself.
+
+    Args:
+        version: Version of the plugin.
+        engine: Address of the engine's gRPC server.
+        provider: What answers.
+    """
+    asyncio.run(_serve(version, engine, provider))
+
+
+async def _serve(version: str, engine: str, provider: Provider) -> None:
+    server = grpc.aio.server(interceptors=[_ErrorReporter()], options=_GRPC_CHANNEL_OPTIONS)
+    servicer = ProviderServicer(sys.argv[1:], version, provider, engine)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    loop = asyncio.get_running_loop()
+    # Ctrl-C reaches the whole process group; the engine tells us with Cancel, and ends us when it's done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loop.add_signal_handler(signal.SIGTERM, lambda: loop.create_task(server.stop(None)))
+    parent = os.pidfd_open(os.getppid())
+    loop.add_reader(parent, lambda: loop.create_task(server.stop(None)))
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await server.wait_for_termination()
+    loop.remove_reader(parent)
