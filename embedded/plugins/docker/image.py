@@ -40,10 +40,11 @@ class Name:
         """
         first, slash, rest = text.partition("/")
         has_registry = bool(slash) and ("." in first or ":" in first or first == "localhost")
-        path, _, tag = (rest if has_registry else text).partition(":")
-        if not _PATH.fullmatch(path) or not _TAG.fullmatch(tag or "latest"):
+        path, colon, tag = (rest if has_registry else text).partition(":")
+        tag = tag if colon else "latest"
+        if not _PATH.fullmatch(path) or not _TAG.fullmatch(tag):
             raise ValueError(f"{text!r} is not an image name; write registry/name:tag, in lower case but for the tag")
-        return cls(first if has_registry else "", path, tag or "latest")
+        return cls(first if has_registry else "", path, tag)
 
     @property
     def repository(self) -> str:
