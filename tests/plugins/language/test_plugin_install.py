@@ -1,0 +1,232 @@
+"""The installer of plugins, with the real engine and a download server of our own."""
+
+import functools
+import http.server
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.errors import Failure
+from embedded.plugins import install
+
+PYTHON = Path(sys.executable)
+VERSIONS = {name: install._wanted_version(name, PYTHON) for name in install.RESOURCE_PLUGINS}
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path) -> Path:
+    """An engine in a folder of its own."""
+    binary = shutil.which("pulumi")
+    assert binary, "pulumi is not on PATH: run script/env"
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    copy = folder / "pulumi"
+    try:
+        copy.hardlink_to(binary)
+    except OSError:  # another file system
+        shutil.copy2(binary, copy)
+    return copy
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be downloaded."""
+    monkeypatch.setenv("PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES", ".*=http://127.0.0.1:1")
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[http.server.BaseHTTPRequestHandler]], None]]:
+    """Makes the engine download plugins from a handler of HTTP requests."""
+    servers = []
+
+    def start(handler: type[http.server.BaseHTTPRequestHandler]) -> None:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES", f".*=http://127.0.0.1:{server.server_port}")
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def summary(installed: list[install.Installed]) -> dict[str, tuple[bool, bool]]:
+    """Whether each is official, and whether it was installed just now."""
+    return {each.name: (each.official, each.changed) for each in installed}
+
+
+@pytest.mark.usefixtures("offline")
+def test_installs_its_own_where_nothing_can_be_downloaded_and_only_once(pulumi: Path, home: Path) -> None:
+    said: list[str] = []
+    first = install.install(pulumi, home, PYTHON, said.append)
+    assert summary(first) == {"language-python": (False, True), "kubernetes": (False, True), "docker": (False, True)}
+    assert {each.name: each.version for each in first[1:]} == VERSIONS
+    assert f"looking for the official docker plugin {VERSIONS['docker']}" in said
+    said.clear()
+    second = install.install(pulumi, home, PYTHON, said.append)
+    assert summary(second) == {
+        "language-python": (False, False),
+        "kubernetes": (False, False),
+        "docker": (False, False),
+    }
+    assert said == []
+
+
+@pytest.mark.usefixtures("offline")
+def test_the_engine_counts_them_as_installed(pulumi: Path, home: Path) -> None:
+    install.install(pulumi, home, PYTHON)
+    listed = subprocess.check_output(
+        [pulumi, "plugin", "ls", "--json"], env=os.environ | {"PULUMI_HOME": str(home)}, cwd=home
+    )
+    assert {each["name"]: each["version"] for each in json.loads(listed)} == VERSIONS
+
+
+@pytest.mark.usefixtures("offline")
+def test_changed_sources_are_installed_again(pulumi: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install.install(pulumi, home, PYTHON)
+    before = sorted(home.glob("language-python-*"))
+    runnable = install._runnable
+    monkeypatch.setattr(install, "_runnable", lambda *names: runnable(*names) | {"new.py": b"# new"})
+    changed = install.install(pulumi, home, PYTHON)
+    assert {each.name for each in changed if each.changed} == {"language-python", "kubernetes", "docker"}
+    after = sorted(home.glob("language-python-*"))
+    assert len(after) == 1
+    assert after != before
+
+
+@pytest.mark.usefixtures("offline")
+def test_another_interpreter_is_a_change(pulumi: Path, home: Path, tmp_path: Path) -> None:
+    install.install(pulumi, home, PYTHON)
+    environment = tmp_path / "it's another"
+    environment.symlink_to(PYTHON.parent.parent)
+    changed = install.install(pulumi, home, environment / "bin/python")
+    assert {each.name for each in changed if each.changed} == {"language-python", "kubernetes", "docker"}
+    launcher = home / f"plugins/resource-docker-v{VERSIONS['docker']}/pulumi-resource-docker"
+    started = subprocess.Popen(
+        [launcher, "127.0.0.1:1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline().strip().isdigit(), started.communicate()
+    started.communicate()  # closes its standard input, which ends it
+    assert started.returncode == 0
+
+
+@pytest.mark.usefixtures("offline")
+def test_an_official_language_host_is_kept(pulumi: Path, home: Path) -> None:
+    official = pulumi.with_name("pulumi-language-python")
+    official.write_bytes(b"\x7fELF official")
+    assert summary(install.install(pulumi, home, PYTHON))["language-python"] == (True, False)
+    assert official.read_bytes() == b"\x7fELF official"
+
+
+@pytest.mark.usefixtures("offline")
+def test_an_official_plugin_that_is_there_is_kept(pulumi: Path, home: Path) -> None:
+    plugin = home / f"plugins/resource-docker-v{VERSIONS['docker']}/pulumi-resource-docker"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_bytes(b"\x7fELF official")
+    assert summary(install.install(pulumi, home, PYTHON))["docker"] == (True, False)
+    assert plugin.read_bytes() == b"\x7fELF official"
+
+
+def test_the_official_plugin_is_preferred_where_it_can_be_downloaded(
+    pulumi: Path, home: Path, tmp_path: Path, serve: Callable[[type[http.server.BaseHTTPRequestHandler]], None]
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    for name, version in VERSIONS.items():
+        with tarfile.open(site / f"pulumi-resource-{name}-v{version}-linux-{machine}.tar.gz", "w:gz") as tar:
+            member = tarfile.TarInfo(f"pulumi-resource-{name}")
+            member.mode, member.size = 0o755, 8
+            tar.addfile(member, io.BytesIO(b"official"))
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+            pass
+
+    serve(functools.partial(Handler, directory=str(site)))  # type: ignore[arg-type]  # as good as a class
+    installed = install.install(pulumi, home, PYTHON)
+    assert summary(installed) == {"language-python": (False, True), "kubernetes": (True, True), "docker": (True, True)}
+    assert summary(install.install(pulumi, home, PYTHON))["docker"] == (True, False)
+    plugin = home / f"plugins/resource-docker-v{VERSIONS['docker']}/pulumi-resource-docker"
+    assert plugin.read_bytes() == b"official"
+
+
+def test_a_download_that_hangs_is_given_up_and_not_tried_again(
+    pulumi: Path,
+    home: Path,
+    serve: Callable[[type[http.server.BaseHTTPRequestHandler]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    released = threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            released.wait()
+
+    serve(Handler)
+    monkeypatch.setattr(install, "OFFICIAL_TIMEOUT", 2)
+    assert summary(install.install(pulumi, home, PYTHON))["docker"] == (False, True)
+    assert any("pulumi-resource-docker" in path for path in asked)
+    asked.clear()
+    install.install(pulumi, home, PYTHON)
+    assert asked == []
+    released.set()
+
+
+def test_an_sdk_that_is_missing_is_named(pulumi: Path, home: Path, tmp_path: Path) -> None:
+    python = tmp_path / "environment/bin/python"
+    with pytest.raises(Failure) as raised:
+        install.install(pulumi, home, python)
+    assert str(raised.value) == (
+        f"the Python package pulumi-kubernetes is not installed for {python}; "
+        f"run {python} -m pip install -r requirements.txt"
+    )
+
+
+def test_what_the_engine_refuses_is_shown(home: Path, tmp_path: Path) -> None:
+    binary = tmp_path / "pulumi"
+    binary.write_text("#!/bin/sh\necho error: no space left on device >&2\nexit 1\n")
+    binary.chmod(0o755)
+    with pytest.raises(Failure, match=r"failed: error: no space left on device; check that .* can be written to"):
+        install.install(binary, home, PYTHON)
+
+
+def test_an_archive_is_the_same_each_time() -> None:
+    assert install.archive("docker", PYTHON) == install.archive("docker", PYTHON)
+    assert install.archive("docker", PYTHON) != install.archive("docker", Path("/another/python"))
+
+
+def test_an_engine_without_a_host_in_its_home_says_so(pulumi: Path, home: Path, tmp_path: Path) -> None:
+    pulumi.with_name("pulumi-language-python").write_text(install.LANGUAGE_LAUNCHER)
+    pulumi.with_name("pulumi-language-python").chmod(0o755)
+    (tmp_path / "Pulumi.yaml").write_text("{name: test, runtime: python}")
+    variables = os.environ | {
+        "PULUMI_HOME": str(home),
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+    }
+    subprocess.run([pulumi, "stack", "init", "dev"], cwd=tmp_path, env=variables, check=True, capture_output=True)
+    command = [str(pulumi), "preview", "--non-interactive"]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert (
+        f"there is no Python language host at {home}/pulumi-language-python; run script/up" in done.stdout + done.stderr
+    )
