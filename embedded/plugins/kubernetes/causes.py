@@ -32,6 +32,9 @@ def _of_pod(pod: Json) -> list[str]:
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         return [f"no node can take it: {scheduled.get('message') or scheduled.get('reason')}"]
+    if not scheduled and not (pod.get("spec") or {}).get("nodeName"):
+        scheduler = (pod.get("spec") or {}).get("schedulerName")
+        return [f"no scheduler has chosen a node yet (its schedulerName is {scheduler})"]
     containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     causes = [cause for container in containers if (cause := _of_container(container))]
     if not causes and status.get("phase") == "Failed":
@@ -145,5 +148,7 @@ async def _events(client: "Client", live: Json, only: set[str] | None = None) ->
     selector = f"involvedObject.uid={metadata.get('uid')},type=Warning"
     listed = await client.list_objects(_EVENT, metadata.get("namespace") or "default", fieldSelector=selector)
     events = [event for event in listed.get("items") or [] if only is None or event.get("reason") in only]
-    events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", reverse=True)
-    return [f"{event.get('reason')}: {str(event.get('message')).strip()}" for event in events[:_MOST_EVENTS]]
+    events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+    # The latest of each reason: attempts that fail again and again differ in a name at most.
+    latest = {event.get("reason"): str(event.get("message")).strip() for event in events}
+    return [f"{reason}: {message}" for reason, message in latest.items()][-_MOST_EVENTS:]

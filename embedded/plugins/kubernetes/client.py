@@ -109,6 +109,16 @@ class Client:
         path = endpoint.path(namespace, body["metadata"]["name"])
         return await self.request("PATCH", path, params, body, "application/apply-patch+yaml")
 
+    async def set_managed_fields(self, kind: Kind, live: Json, entries: list[Json]) -> None:
+        """Replace an object's ``managedFields``, unless somebody has changed the object meanwhile."""
+        metadata = live["metadata"]
+        patch = [
+            {"op": "replace", "path": "/metadata/managedFields", "value": entries},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+        ]
+        path = (await self.endpoint(kind)).path(metadata.get("namespace"), metadata["name"])
+        await self.request("PATCH", path, body=patch, content_type="application/json-patch+json")
+
     async def delete(self, kind: Kind, namespace: str | None, name: str, propagation: str) -> bool:
         """Ask for an object's deletion; ``False`` if there is none."""
         endpoint = await self.endpoint(kind)
@@ -173,7 +183,7 @@ class Client:
         method: str,
         path: str,
         params: Mapping[str, str] | None = None,
-        body: Json | None = None,
+        body: Json | list[Json] | None = None,
         content_type: str = "application/json",
     ) -> Answer:
         """Send a request that may be repeated (all of ours may), and wait for its answer.

@@ -51,12 +51,13 @@ def _merge(wanted: Any, recorded: Any, live: Any, tree: Json | None) -> Any:
 def _merge_list(wanted: list[Any], recorded: list[Any], live: list[Any], tree: Json | None) -> list[Any]:
     if keys := fields.list_keys(tree):
         shape = fields.element(tree)
-        merged = []
-        for item in wanted:
-            found = _find(keys, item, live)
-            # Elements that others added are theirs; ours that are gone are drift.
-            if found is not _ABSENT:
-                merged.append(_merge(item, _find(keys, item, recorded), found, shape))
+        found = [(item, _find(keys, item, live)) for item in wanted]
+        merged = [_merge(item, _find(keys, item, recorded), now, shape) for item, now in found if now is not _ABSENT]
+        # Elements that others added are theirs. But where one of ours is gone and another has appeared, somebody has
+        # changed a key of ours (the number of a Service's port).
+        if len(merged) < len(wanted):
+            before = [_keys_of(keys, item) for item in recorded]
+            merged += [item for item in live if _keys_of(keys, item) not in before]
         return merged
     if fields.is_set(tree):
         return [item for item in wanted if item in live]
@@ -67,6 +68,10 @@ def _merge_list(wanted: list[Any], recorded: list[Any], live: list[Any], tree: J
 
 def _find(keys: tuple[str, ...], wanted: Json, candidates: list[Any]) -> Any:
     return next((item for item in candidates if fields.same_element(keys, wanted, item)), _ABSENT)
+
+
+def _keys_of(keys: tuple[str, ...], item: Any) -> list[Any]:
+    return [item.get(key) for key in keys] if isinstance(item, dict) else [item]
 
 
 def _string_data(wanted: Json, recorded: Json, live: Json) -> Json:

@@ -2,7 +2,8 @@
 
 Both come from server-side apply. ``metadata.managedFields`` holds, for each manager, a tree (``fieldsV1``) whose keys
 say how a field is merged (Kubernetes documentation, "Server-Side Apply"; format in structured-merge-diff's
-``fieldpath``): ``f:name`` a field, ``k:{…}`` an element of a list told apart by keys, ``v:…`` an element of a set, ``i:3`` an index.
+``fieldpath``): ``f:name`` a field, ``k:{…}`` an element of a list told apart by keys, ``v:…`` an element of a set,
+``i:3`` an index.
 """
 
 import json
@@ -19,14 +20,14 @@ def structure(live: Json) -> Json:
     """How the fields of an object are merged: the trees of all its managers in one, elements of a list as one."""
     merged: Json = {}
     for entry in live.get("metadata", {}).get("managedFields") or []:
-        _merge(merged, entry.get("fieldsV1") or {})
+        merge(merged, entry.get("fieldsV1") or {})
     return merged
 
 
-def _merge(into: Json, tree: Json) -> None:
+def merge(into: Json, tree: Json) -> None:
+    """Add the fields of ``tree`` to another one."""
     for key, child in tree.items():
-        # All elements of a list have the same shape, but each key set is kept: it names the keys.
-        _merge(into.setdefault(key, {}), child)
+        merge(into.setdefault(key, {}), child)
 
 
 def field(tree: Json | None, name: str) -> Json | None:
@@ -39,7 +40,7 @@ def element(tree: Json | None) -> Json:
     merged: Json = {}
     for key, child in (tree or {}).items():
         if key.startswith("k:"):
-            _merge(merged, child)
+            merge(merged, child)
     return merged
 
 
@@ -71,7 +72,7 @@ def owned(live: Json, operation: str) -> Json:
     merged: Json = {}
     for entry in live.get("metadata", {}).get("managedFields") or []:
         if entry.get("operation") == operation and not entry.get("subresource"):
-            _merge(merged, entry.get("fieldsV1") or {})
+            merge(merged, entry.get("fieldsV1") or {})
     part = _extract(live, merged)
     return part if isinstance(part, dict) else {}
 

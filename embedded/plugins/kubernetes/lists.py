@@ -64,7 +64,7 @@ class ListOperations:
         await asyncio.gather(*(self._single.delete(old.target, old.body, timeout) for old in before.values()))
         return live
 
-    async def try_update(self, target: Target, inputs: Json, recorded: Json) -> ApiError | None:
+    async def try_update(self, target: Target, inputs: Json, recorded: Json) -> ApiError | None:  # noqa: ARG002
         """A list itself is never replaced because of what an item can't change."""
         return None
 

@@ -5,12 +5,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from . import annotations, awaiting, drift, fields
+from . import annotations, awaiting, drift, fields, ownership
 from .errors import ApiError, Json, KindMissingError, NotReadyError, PluginError, UnreachableError
 from .kinds import Form, Kind, describe
 from .options import Options
 from .prediction import overlay, predict
 from .readiness import evaluate, has_rule
+from .state import FIELD_MANAGER, INPUTS
 from .values import has_unknown
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class Log(Protocol):
 
     def status(self, urn: str, text: str) -> None:
         """Show what is being done, until the next status."""
+
+    async def clear(self, urn: str) -> None:
+        """Take the status away."""
 
     def warn(self, urn: str, text: str) -> None:
         """Show a warning."""
@@ -103,7 +107,11 @@ class Operations:
         if has_unknown(inputs):
             return overlay(recorded, inputs)
         try:
-            return await self._apply(await self.located(target), inputs, recorded, dry_run=True)
+            target = await self.located(target)
+            if await self._to_take_over(target, inputs, recorded):
+                # That isn't done in a preview, and without it a dry run would mix our fields with the others'.
+                return overlay(recorded, inputs)
+            return await self._apply(target, inputs, recorded, dry_run=True)
         except KindMissingError:
             return overlay(recorded, inputs)
         except ApiError as error:
@@ -131,6 +139,7 @@ class Operations:
         """
         try:
             target = await self.located(target)
+            await self._take_over(target, inputs, recorded)
             live = await self._apply(target, inputs, recorded)
         except UnreachableError as error:
             if not self._options.skip_update_unreachable:
@@ -142,14 +151,16 @@ class Operations:
     async def try_update(self, target: Target, inputs: Json, recorded: Json) -> ApiError | None:
         """The API server's refusal of an update, found out with a dry run; ``None`` for any other outcome."""
         try:
-            await self._apply(await self.located(target), inputs, recorded, dry_run=True)
+            target = await self.located(target)
+            if not await self._to_take_over(target, inputs, recorded):
+                await self._apply(target, inputs, recorded, dry_run=True)
         except ApiError as error:
             return error
         except PluginError:
             return None
         return None
 
-    async def read(self, target: Target, recorded: Json) -> Json | None:
+    async def read(self, target: Target, recorded: Json) -> Json | None:  # noqa: ARG002 (as of a list)
         """The live object; ``None`` if it's gone."""
         try:
             target = await self.located(target)
@@ -163,7 +174,7 @@ class Operations:
             self._log.warn(target.urn, f"forgotten: {error}")
             return None
 
-    async def live_inputs(self, target: Target, inputs: Json, recorded: Json, live: Json) -> Json:
+    async def live_inputs(self, target: Target, inputs: Json, recorded: Json, live: Json) -> Json:  # noqa: ARG002
         """The inputs as the cluster has them now, see `drift.live_inputs`."""
         return drift.live_inputs(inputs, recorded, live)
 
@@ -264,11 +275,29 @@ class Operations:
 
     async def _seen(self, target: Target, recorded: Json, conflicts: list[Json]) -> bool:
         """Whether all conflicts are drift that a refresh has shown to the user, who then wants it repaired."""
-        inputs = recorded.get("__inputs") or {}
+        inputs = recorded.get(INPUTS) or {}
         if not all(fields.contains(inputs, str(conflict.get("field"))) for conflict in conflicts):
             return False
         live = await self._client.get(target.kind, target.namespace, target.name)
         return live is not None and drift.live_inputs(inputs, recorded, live) == inputs
+
+    async def _to_take_over(self, target: Target, inputs: Json, recorded: Json) -> tuple[Json, list[Json]] | None:
+        """The live object and its new ``managedFields``, if others own fields that are drift to be removed."""
+        if FIELD_MANAGER not in recorded:
+            return None
+        live = await self._client.get(target.kind, target.namespace, target.name)
+        if live is None:
+            return None
+        entries = ownership.taken_over(live, target.manager, recorded.get(INPUTS) or {}, inputs)
+        return None if entries is None else (live, entries)
+
+    async def _take_over(self, target: Target, inputs: Json, recorded: Json) -> None:
+        while found := await self._to_take_over(target, inputs, recorded):
+            try:
+                await self._client.set_managed_fields(target.kind, *found)
+            except ApiError as error:
+                if error.code != 409:  # The object has changed since it was read.
+                    raise
 
     async def _release(self, target: Target) -> None:
         """Apply nothing, which gives up every field that the manager owns."""
@@ -279,14 +308,25 @@ class Operations:
         if annotations.is_on(live, annotations.SKIP_AWAIT) or not has_rule(target.kind):
             return live
         limit = annotations.timeout({**inputs, "kind": target.kind.name}, timeout)
-        return await awaiting.until_ready(
-            self._client, target.kind, live, limit, lambda text: self._log.status(target.urn, text), self._interrupt
-        )
+        try:
+            return await awaiting.until_ready(
+                self._client, target.kind, live, limit, lambda text: self._log.status(target.urn, text), self._interrupt
+            )
+        finally:
+            await self._log.clear(target.urn)
 
     async def _until_gone(self, target: Target, live: Json, timeout: float) -> None:
-        await awaiting.until_gone(
-            self._client, target.kind, live, timeout, lambda text: self._log.status(target.urn, text), self._interrupt
-        )
+        try:
+            await awaiting.until_gone(
+                self._client,
+                target.kind,
+                live,
+                timeout,
+                lambda text: self._log.status(target.urn, text),
+                self._interrupt,
+            )
+        finally:
+            await self._log.clear(target.urn)
 
 
 def _waits_for_others(error: ApiError) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pulumi.provider.experimental import provider as sdk
 from pulumi.provider.experimental.property_value import PropertyValue
@@ -15,6 +16,9 @@ from .kinds import Form, Kind, refuse_unsupported, resolve
 from .lists import ListOperations
 from .operations import Log, Operations, Target
 from .values import has_unknown, secret_texts, to_json
+
+if TYPE_CHECKING:
+    from .client import Client
 
 _KINDS_OF_CHANGE = {
     (diff.Change.ADD, False): sdk.PropertyDiffKind.ADD,
@@ -34,9 +38,9 @@ class KubernetesProvider(sdk.Provider):
         self._interrupt = asyncio.Event()
         self._options = options.Options()
         self._connection: kubeconfig.Connection | None = None
-        self._single: Operations | None = None
+        self._client: "Client | None" = None
 
-    async def get_schema(self, request: sdk.GetSchemaRequest) -> sdk.GetSchemaResponse:
+    async def get_schema(self, request: sdk.GetSchemaRequest) -> sdk.GetSchemaResponse:  # noqa: ARG002
         """The least that is a schema: the SDK is the official one, which needs none from here."""
         return sdk.GetSchemaResponse(json.dumps({"name": "kubernetes", "version": VERSION, "resources": {}}))
 
@@ -69,6 +73,11 @@ class KubernetesProvider(sdk.Provider):
     async def cancel(self) -> None:
         """End all waits."""
         self._interrupt.set()
+
+    async def close(self) -> None:
+        """Close the connections to the cluster."""
+        if self._client is not None:
+            await self._client.close()
 
     async def check(self, request: sdk.CheckRequest) -> sdk.CheckResponse:
         """Fill in what the program left out, and refuse what isn't supported."""
@@ -196,20 +205,21 @@ class KubernetesProvider(sdk.Provider):
         refuse_unsupported(request.resource_type)
         raise PluginError(f"the embedded kubernetes plugin has no component {request.resource_type}")
 
-    async def parameterize(self, request: sdk.ParameterizeRequest) -> sdk.ParameterizeResponse:
+    async def parameterize(self, request: sdk.ParameterizeRequest) -> sdk.ParameterizeResponse:  # noqa: ARG002
         """Refuse packages made from CRDs."""
         raise PluginError("the embedded kubernetes plugin makes no packages from CRDs; use CustomResource")
 
     def _operations(self, kind: Kind) -> Operations | ListOperations:
-        if self._single is None:
+        if self._client is None:
             if self._connection is None:
                 raise PluginError("the kubernetes provider isn't configured")
             # Imported when first needed: a preview in which nothing has changed asks the cluster nothing, and shouldn't
             # pay for an HTTP client.
             from .client import Client
 
-            self._single = Operations(Client(self._connection), self._options, self._log, self._interrupt)
-        return ListOperations(self._single) if kind.form is Form.LIST else self._single
+            self._client = Client(self._connection)
+        single = Operations(self._client, self._options, self._log, self._interrupt)
+        return ListOperations(single) if kind.form is Form.LIST else single
 
     def _target(self, urn: str, kind: Kind, inputs: Json, recorded: Json) -> Target:
         metadata = inputs.get("metadata")

@@ -9,18 +9,19 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
 import grpc.aio
 from pulumi.provider.experimental.property_value import PropertyValue
-from pulumi.provider.experimental.provider import Provider
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime import proto
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc, status_pb2
 
 from .errors import InitFailedError, PluginError
+from .provider import KubernetesProvider
 
 
 class EngineLog:
@@ -28,20 +29,25 @@ class EngineLog:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._engine: Any = None
         self._queue: asyncio.Queue[proto.LogRequest] = asyncio.Queue()
         self._sender: asyncio.Task[None] | None = None
         self._shown: dict[str, str] = {}
 
     def status(self, urn: str, text: str) -> None:
         """Show what is being done for a resource; the engine replaces the previous status."""
-        if self._shown.get(urn) != text:
+        if self._shown.get(urn, "") != text:
             self._shown[urn] = text
             self._put(proto.LogRequest(severity=proto.INFO, message=text, urn=urn, ephemeral=True))
 
     def warn(self, urn: str, text: str) -> None:
         """Show a warning about a resource."""
         self._put(proto.LogRequest(severity=proto.WARNING, message=text, urn=urn))
+
+    async def clear(self, urn: str) -> None:
+        """Take a resource's status away, before the engine shows the outcome beside it."""
+        if self._shown.get(urn):
+            self.status(urn, "")
+            await self._queue.join()
 
     def _put(self, request: proto.LogRequest) -> None:
         self._queue.put_nowait(request)
@@ -50,13 +56,13 @@ class EngineLog:
 
     async def _send(self) -> None:
         async with grpc.aio.insecure_channel(self._address, options=_GRPC_CHANNEL_OPTIONS) as channel:
-            engine = engine_pb2_grpc.EngineStub(channel)
+            engine: Any = engine_pb2_grpc.EngineStub(channel)
             while True:
                 request = await self._queue.get()
-                try:
+                # An engine that has gone can't be told anything.
+                with suppress(grpc.aio.AioRpcError):
                     await engine.Log(request)
-                except grpc.aio.AioRpcError:
-                    return  # The engine has gone; nobody is left to tell.
+                self._queue.task_done()
 
 
 class _ErrorReporter(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
@@ -101,7 +107,7 @@ def _init_failed(error: InitFailedError) -> bytes:
     return status.SerializeToString()
 
 
-def serve(version: str, engine: str, provider: Provider) -> None:
+def serve(version: str, engine: str, provider: KubernetesProvider) -> None:
     """Serve ``provider`` until the engine ends this process, or ends itself.
 
     Args:
@@ -112,19 +118,24 @@ def serve(version: str, engine: str, provider: Provider) -> None:
     asyncio.run(_serve(version, engine, provider))
 
 
-async def _serve(version: str, engine: str, provider: Provider) -> None:
+async def _serve(version: str, engine: str, provider: KubernetesProvider) -> None:
     server = grpc.aio.server(interceptors=[_ErrorReporter()], options=_GRPC_CHANNEL_OPTIONS)
     servicer = ProviderServicer(sys.argv[1:], version, provider, engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     loop = asyncio.get_running_loop()
-    # Ctrl-C reaches the whole process group; the engine tells us with Cancel, and ends us when it's done.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    loop.add_signal_handler(signal.SIGTERM, lambda: loop.create_task(server.stop(None)))
+    stopped = asyncio.Event()
+    # The engine ends plugins with SIGINT once it's done with them; Ctrl-C reaches them as the Cancel call instead, since
+    # they are process groups of their own.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    # An engine that was killed doesn't tell.
     parent = os.pidfd_open(os.getppid())
-    loop.add_reader(parent, lambda: loop.create_task(server.stop(None)))
+    loop.add_reader(parent, stopped.set)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await server.wait_for_termination()
+    await stopped.wait()
     loop.remove_reader(parent)
+    await server.stop(None)
+    await provider.close()
