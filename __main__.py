@@ -1,4 +1,9 @@
-"""The stack, top to bottom in the order of its dependency graph."""
+"""The stack, top to bottom in the order of its dependency graph.
+
+Cluster ─► Dns
+Cluster ─► Storage ─► Registry ─► SiteImage ─► Site
+Cluster ─► IngressController ─► Site
+"""
 
 import pulumi
 import pulumi_docker

@@ -9,9 +9,9 @@ from pulumi_kubernetes import Provider
 class ClusterArgs(TypedDict):
     """How to reach the cluster."""
 
-    kubeconfig: NotRequired[pulumi.Input[str | None]]
+    kubeconfig: NotRequired[pulumi.Input[str] | None]
     """Path or text of a kubeconfig; default: ``$KUBECONFIG``, then ``~/.kube/config``."""
-    context: NotRequired[pulumi.Input[str | None]]
+    context: NotRequired[pulumi.Input[str] | None]
     """Context in the kubeconfig; default: its current one."""
 
 

@@ -62,9 +62,12 @@ def namespace(name: str, component: str, level: str) -> Manifest:
     }
 
 
-def metadata(name: str, ns: Any, component: str) -> Manifest:
-    """Return the metadata of the object ``name`` in the namespace ``ns``; ``None`` for an object outside namespaces."""
-    return {"name": name, "labels": labels(name, component)} | ({"namespace": ns} if ns is not None else {})
+def metadata(name: str, ns: Any, component: str, app: str | None = None) -> Manifest:
+    """Return the metadata of the object ``name``, which belongs to the workload ``app`` (by default of the same name).
+
+    ``ns`` is its namespace, ``None`` for an object outside namespaces.
+    """
+    return {"name": name, "labels": labels(app or name, component)} | ({"namespace": ns} if ns is not None else {})
 
 
 def config_map(name: str, ns: Any, component: str, files: dict[str, str]) -> Manifest:

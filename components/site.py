@@ -74,14 +74,14 @@ class Site(pulumi.ComponentResource):
             f"{name}-deployment",
             **deployment(name, ns, account.metadata.name, args),
             # No pod runs before the policy that confines it.
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         PodDisruptionBudget(f"{name}-budget", **disruption_budget(name, ns, "site"), opts=child)
         exposed = Service(
             f"{name}-service",
             **service(name, ns),
             # The Service is ready when a pod answers behind it; without this, both would report the same failure.
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[deployed])),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployed]),
         )
         Ingress(f"{name}-ingress", **ingress(name, ns, exposed.metadata.name, args), opts=child)
         self.url = pulumi.Output.from_input(url(args["host"], args["path"], args.get("http_port", 80)))

@@ -33,7 +33,7 @@ PORT = 1053
 class DnsArgs(TypedDict):
     """The cluster's DNS."""
 
-    cluster_ip: NotRequired[pulumi.Input[str | None]]
+    cluster_ip: NotRequired[pulumi.Input[str] | None]
     """Address of the Service: the kubelets' ``clusterDNS``; default: the tenth of the Service range, as in kubeadm."""
     replicas: NotRequired[int]
     """Pods to run, ≥ 1; default 1."""
@@ -56,7 +56,7 @@ class Dns(pulumi.ComponentResource):
         grant = ClusterRoleBinding(
             f"{name}-binding",
             **binding(
-                metadata("system:coredns", None, "dns"),
+                metadata("system:coredns", None, "dns", "coredns"),
                 "ClusterRole",
                 role.metadata.name,
                 account.metadata.name,
@@ -73,7 +73,7 @@ class Dns(pulumi.ComponentResource):
             f"{name}-deployment",
             **deployment(config.metadata.name, account.metadata.name, args.get("replicas", 1)),
             # Without its rights CoreDNS isn't ready; Pulumi can't see that from the fields.
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[grant])),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[grant]),
         )
         PodDisruptionBudget(f"{name}-budget", **disruption_budget("coredns", NAMESPACE, "dns"), opts=child)
         cluster_ip = args.get("cluster_ip") or self._conventional_cluster_ip(name)
@@ -81,7 +81,7 @@ class Dns(pulumi.ComponentResource):
             f"{name}-service",
             **service(cluster_ip),
             # The Service is awaited until it has endpoints; its pods should exist by then.
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[deployed])),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployed]),
         )
         self.cluster_ip = pulumi.Output.all(cluster_ip, exposed.id).apply(lambda known: str(known[0]))
         self.register_outputs({"clusterIp": self.cluster_ip})
@@ -135,7 +135,7 @@ def corefile(upstream: Sequence[str] | None) -> str:
 def cluster_role() -> Manifest:
     """Return the rights of CoreDNS: to watch what has a name."""
     return {
-        "metadata": metadata("system:coredns", None, "dns"),
+        "metadata": metadata("system:coredns", None, "dns", "coredns"),
         "rules": [
             {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
             {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
@@ -189,7 +189,7 @@ def service(cluster_ip: pulumi.Input[str | None]) -> Manifest:
     """Return the Service of the name that programs expect, ``kube-dns``."""
     return {
         "metadata": {
-            **metadata("kube-dns", NAMESPACE, "dns"),
+            **metadata("kube-dns", NAMESPACE, "dns", "coredns"),
             # How other programs recognise the cluster's DNS.
             "labels": labels("coredns", "dns") | {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"},
         },

@@ -66,7 +66,7 @@ class IngressController(pulumi.ComponentResource):
         controller = DaemonSet(
             f"{name}-daemonset",
             **daemon_set(ns, account.metadata.name, args),
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[grant])),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[grant]),
         )
         self.class_name = pulumi.Output.all(ingress_class.metadata.name, controller.id).apply(
             lambda known: str(known[0])
@@ -92,12 +92,16 @@ def arguments(args: IngressControllerArgs) -> list[str]:
         "--entryPoints.traefik.address=:8080",
         "--entryPoints.web.address=:8000",
         "--entryPoints.websecure.address=:8443",
+        # Headers such as X_Forwarded_For would reach backends as X-Forwarded-For, which only Traefik may set.
+        *(f"--entryPoints.{entry}.http.aliasHeadersStrategy=delete" for entry in ("web", "websecure")),
         # Keep answering until no new connections are sent here, then let requests end.
         *(
             f"--entryPoints.{entry}.transport.lifeCycle.{phase}"
             for entry in ("web", "websecure")
             for phase in ("requestAcceptGraceTimeout=2s", "graceTimeOut=5s")
         ),
+        # Pods that end leave the routes well within the pause that they make for it; the default is 2 s.
+        "--providers.providersThrottleDuration=500ms",
         f"{provider}=true",
         f"{provider}.controllerClass={CONTROLLER}",
         f"{provider}.ingressClass={args['class_name']}",

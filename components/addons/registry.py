@@ -61,7 +61,7 @@ class Registry(pulumi.ComponentResource):
             f"{name}-service",
             **service(ns, args["node_port"]),
             # The Service is ready when a pod answers behind it; without this, both would report the same failure.
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[deployed])),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployed]),
         )
         hosting = {"localRegistryHosting.v1": json.dumps({"host": args["address"]})}
         # How developers' tools find the registry: KEP-1755, "Communicating a local registry".
@@ -82,7 +82,7 @@ def config() -> str:
     return json.dumps(
         {
             "version": 0.1,
-            "log": {"accesslog": {"disabled": False}, "level": "info", "formatter": "json"},
+            "log": {"accesslog": {"disabled": False}, "level": "warn", "formatter": "json"},
             "storage": {
                 "filesystem": {"rootdirectory": "/var/lib/registry"},
                 "delete": {"enabled": True},
@@ -106,6 +106,7 @@ def volume_claim(ns: pulumi.Input[str], size: str, storage_class: pulumi.Input[s
 
 def deployment(ns: pulumi.Input[str], mounted: pulumi.Input[str], claim: pulumi.Input[str]) -> Manifest:
     """Return the Deployment of the registry."""
+    probe = {"httpGet": {"path": "/v2/", "port": "http"}, "timeoutSeconds": 5}
     container = {
         "name": "registry",
         "image": IMAGE,
@@ -113,8 +114,9 @@ def deployment(ns: pulumi.Input[str], mounted: pulumi.Input[str], claim: pulumi.
         # The image's default exporter would look for a collector on localhost.
         "env": [{"name": "OTEL_TRACES_EXPORTER", "value": "none"}],
         "ports": [{"name": "http", "containerPort": PORT}],
-        "readinessProbe": {"httpGet": {"path": "/v2/", "port": "http"}, "periodSeconds": 2},
-        "livenessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 10, "failureThreshold": 5},
+        "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 60},
+        "readinessProbe": {**probe, "periodSeconds": 10},
+        "livenessProbe": {**probe, "periodSeconds": 30},
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [

@@ -76,7 +76,7 @@ class Storage(pulumi.ComponentResource):
         provisioner = Deployment(
             f"{name}-deployment",
             **deployment(ns, mounted.metadata.name, account.metadata.name, files),
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=grants)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=grants),
         )
         storage_class = StorageClass(f"{name}-class", **local_path_class(), opts=child)
         self.class_name = pulumi.Output.all(storage_class.metadata.name, provisioner.id).apply(
@@ -118,9 +118,11 @@ def cluster_rights() -> Manifest:
         "rules": [
             {
                 "apiGroups": [""],
-                "resources": ["nodes", "persistentvolumeclaims"],
-                "verbs": ["get", "list", "watch"],
+                # It unpins a claim whose node is gone by updating it.
+                "resources": ["persistentvolumeclaims"],
+                "verbs": ["get", "list", "watch", "update"],
             },
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]},
             {
                 "apiGroups": [""],
                 "resources": ["persistentvolumes"],

@@ -1,0 +1,147 @@
+"""Runs the program against a monitor that records what it registers."""
+
+import asyncio
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import configure
+from pulumi.runtime.stack import run_in_stack
+
+PROJECT = Path(__file__).parents[2]
+DIGEST = "sha256:" + "5" * 64
+KUBECONFIG = json.dumps({"contexts": [{"name": "inspiration", "context": {}}], "current-context": "inspiration"})
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as the program registered it."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    provider: str
+    dependencies: frozenset[str]
+    property_dependencies: dict[str, frozenset[str]]
+    inputs: dict[str, Any]
+    read: bool = False
+
+
+@dataclass
+class Recording:
+    """All that a run of the program registered."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def find(self, kind: str, name: str) -> Resource:
+        """Return the resource ``name`` of the type that ends in ``kind``."""
+        return next(r for r in self.resources.values() if r.type.endswith(f":{kind}") and r.name == name)
+
+    def types(self) -> set[str]:
+        return {resource.type for resource in self.resources.values()}
+
+    def component(self, urn: str) -> Resource | None:
+        """Return the component that the resource ``urn`` is, or is a part of."""
+        resource = self.resources.get(urn)
+        while resource and not resource.type.startswith("inspiration:index:"):
+            resource = self.resources.get(resource.parent)
+        return resource
+
+    @property
+    def stack_outputs(self) -> dict[str, Any]:
+        return next(outputs for urn, outputs in self.outputs.items() if "pulumi:pulumi:Stack::" in urn)
+
+
+class Cloud(mocks.Mocks):
+    """What the API server and the Docker Engine would answer."""
+
+    def __init__(self, preview: bool) -> None:
+        self.preview = preview
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        raise AssertionError(f"the program calls no functions, but called {args.token}")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        if args.resource_id == "default/kubernetes":
+            return args.resource_id, {"spec": {"clusterIP": "10.96.0.1"}}
+        if self.preview:
+            # As a provider answers for what doesn't exist yet: the inputs, and neither an id nor a digest.
+            return "", args.inputs
+        if args.typ == "docker:index/image:Image":
+            return "image", args.inputs | {"repoDigest": f"{args.inputs['imageName'].rpartition(':')[0]}@{DIGEST}"}
+        return f"{args.name}-id", args.inputs
+
+
+class RecordingMonitor(mocks.MockMonitor):
+    """Keeps the requests that the mock monitor of the SDK answers and forgets."""
+
+    def __init__(self, cloud: Cloud, recording: Recording) -> None:
+        super().__init__(cloud)
+        self.recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 the name of the RPC
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        self._record(request, response.urn, request.object)
+        return response
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 the name of the RPC
+        response = super().ReadResource(request)  # type: ignore[no-untyped-call]
+        self._record(request, response.urn, request.properties, read=True)
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 the name of the RPC
+        self.recording.outputs[request.urn] = rpc.deserialize_properties(request.outputs, keep_unknowns=True)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+    def _record(self, request: Any, urn: str, inputs: Any, read: bool = False) -> None:
+        edges = {} if read else {name: frozenset(d.urns) for name, d in request.propertyDependencies.items()}
+        self.recording.resources[urn] = Resource(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            parent=request.parent,
+            provider=request.provider,
+            dependencies=frozenset(request.dependencies),
+            property_dependencies={name: urns for name, urns in edges.items() if urns},
+            inputs=rpc.deserialize_properties(inputs, keep_unknowns=True),
+            read=read,
+        )
+
+
+def run(config: Mapping[str, Any], preview: bool = False, recording: Recording | None = None) -> Recording:
+    """Run the program with ``config`` (keys without their namespace) and return what it registered.
+
+    ``recording`` has it too where the program fails.
+    """
+    recording = recording or Recording()
+    monitor = RecordingMonitor(Cloud(preview), recording)
+    # Not mocks.set_mocks: it makes a root resource of its own, and the program would run in a second one.
+    configure(
+        mocks.MockSettings(  # type: ignore[no-untyped-call]
+            monitor=monitor,
+            monitor_features=set(monitor.GetDeploymentInfo(None).supportedFeatures),  # type: ignore[no-untyped-call]
+            engine=mocks.MockEngine(None),
+            project="inspiration",
+            stack="test",
+            dry_run=preview,
+            organization=None,
+            callbacks=None,
+        )
+    )
+    values = {"kubeconfig": KUBECONFIG, **config}
+    pulumi.runtime.set_all_config(
+        {f"inspiration:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    )
+
+    def program() -> None:
+        runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
+
+    asyncio.run(run_in_stack(program))
+    return recording
