@@ -110,7 +110,7 @@ def deployment(ns: pulumi.Input[str], mounted: pulumi.Input[str], claim: pulumi.
     container = {
         "name": "registry",
         "image": IMAGE,
-        "args": ["serve", "/etc/distribution/config.yml"],
+        "command": ["/bin/registry", "serve", "/etc/distribution/config.yml"],
         # The image's default exporter would look for a collector on localhost.
         "env": [{"name": "OTEL_TRACES_EXPORTER", "value": "none"}],
         "ports": [{"name": "http", "containerPort": PORT}],
