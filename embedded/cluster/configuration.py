@@ -244,6 +244,9 @@ def _resolv_conf() -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    # kube-proxy starts anew when its file is written, changed or not.
+    if path.exists() and path.read_text() == text:
+        return
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
