@@ -16,7 +16,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from settings import kubeconfig
 from settings.models import LABEL, AddonSettings, Host, IngressSettings, Model, RegistrySettings, SiteSettings
-from settings.problems import describe, unknown_key
+from settings.problems import describe, dotted, keys, unknown_key
 
 PROJECT = "inspiration"
 """Prefix of the configuration's keys: the name in ``Pulumi.yaml``."""
@@ -45,7 +45,7 @@ class Settings(Model):
     sites: list[SiteSettings] = Field(
         default_factory=lambda: [{"name": "inspiration", "healthPath": "/healthz"}],
         validate_default=True,
-        description="a list of sites, each a map of name, source, image, host, path and others",
+        description=f"a list of sites, each a map of {', '.join(keys(SiteSettings))}",
     )
     ingress: IngressSettings = Field(
         default=IngressSettings(), description="a map of className, httpPort, httpsPort, address"
@@ -81,7 +81,9 @@ class Settings(Model):
         """
         names = list(cls.model_fields)
         raw = {name: value for name in names if (value := _value(name)) is not None}
-        problems = [unknown_key(f"{PROJECT}:{name}", name, names) for name in sorted(_given()) if name not in names]
+        problems = [
+            unknown_key(f"{PROJECT}:{dotted((name,))}", name, names) for name in sorted(_given()) if name not in names
+        ]
         problems += kubeconfig.check(raw.get("kubeconfig"), raw.get("context"), environ)
         try:
             settings = cls.model_validate(raw)

@@ -120,7 +120,7 @@ class Resources(Model):
             request, limit = getattr(self.requests, resource), getattr(self.limits, resource)
             if _amount(request) > _amount(limit):
                 raise problem(
-                    f"requests.{resource} {request} is more than limits.{resource} {limit}; allowed: at most it"
+                    f"requests.{resource} {request} is more than limits.{resource} {limit}; allowed: at most as much"
                 )
         return self
 

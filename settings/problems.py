@@ -1,6 +1,7 @@
 """What is wrong with a configuration, one line each: the key, the value given, what is allowed."""
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Any, TypeAlias, get_args
@@ -10,6 +11,8 @@ from pydantic.fields import FieldInfo
 
 Path: TypeAlias = tuple[int | str, ...]
 """Where a value is: keys of maps and indexes of lists, outermost first."""
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 LONGEST = 60
 """Characters of a value that are shown."""
@@ -22,10 +25,13 @@ def describe(error: ValidationError, model: type[BaseModel], namespace: str, sec
     """
     for details in error.errors(include_url=False):
         path = details["loc"]
-        key = f"{namespace}:{_dotted(path)}"
+        key = f"{namespace}:{dotted(path)}"
         match details["type"]:
+            case "default_factory_not_called":
+                # The default comes from another key, whose error is reported.
+                pass
             case "extra_forbidden":
-                yield unknown_key(key, str(path[-1]), _keys(_model_at(model, path[:-1])))
+                yield unknown_key(key, str(path[-1]), keys(_model_at(model, path[:-1])))
             case "missing":
                 yield f"{key}: missing; allowed: {_allowed(model, path)}"
             case "problem":
@@ -48,11 +54,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _dotted(path: Path) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+def dotted(path: Path) -> str:
+    """Return ``path`` as ``pulumi config set --path`` takes it: ``sites[0].name``, ``addons["odd one"]``."""
+    parts = (
+        f".{part}" if isinstance(part, str) and _PLAIN.fullmatch(part) else f"[{json.dumps(part)}]" for part in path
+    )
+    return "".join(parts).removeprefix(".")
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
+def keys(model: type[BaseModel]) -> list[str]:
+    """Return the keys of the map that ``model`` describes."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
@@ -61,7 +72,7 @@ def _allowed(model: type[BaseModel], path: Path) -> str:
     fields = list(_fields(model, path))
     item = _nested(fields[-1])
     if isinstance(path[-1], int) and item:
-        return f"a map of {', '.join(_keys(item))}"
+        return f"a map of {', '.join(keys(item))}"
     return fields[-1].description or "see Pulumi.yaml"
 
 

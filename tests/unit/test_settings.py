@@ -1,0 +1,193 @@
+"""What the configuration may be, and the line for everything that it may not be."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.addons import dns, ingress, registry, storage
+from settings import PROJECT, Settings, SettingsError
+from settings.models import RESERVED_NAMES
+
+ROOT = Path(__file__).parents[2]
+KUBECONFIG = json.dumps({"contexts": [{"name": "here"}], "current-context": "here"})
+DIGEST = "sha256:" + "0" * 64
+SITE_KEYS = "name, source, image, host, path, port, healthPath, replicas, resources"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("project")
+    for name, file in {"site": "Dockerfile", "pages": "index.html", "empty": "README.md"}.items():
+        (folder / name).mkdir()
+        (folder / name / file).touch()
+    (folder / "file").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
+
+
+def load(config: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> Settings:
+    values = {"kubeconfig": KUBECONFIG, **config}
+    pulumi.runtime.set_all_config(
+        {f"{PROJECT}:{key}": v if isinstance(v, str) else json.dumps(v) for key, v in values.items()},
+        [f"{PROJECT}:{key}" for key in secrets],
+    )
+    return Settings.load(environ={})
+
+
+def test_the_defaults() -> None:
+    loaded = load({})
+    assert loaded.domain == "localhost"
+    [site] = loaded.sites
+    assert (site.name, site.source, site.image, site.host, site.path) == (
+        "inspiration",
+        "site",
+        None,
+        "inspiration.localhost",
+        "/",
+    )
+    assert (site.port, site.health_path, site.replicas) == (8080, "/healthz", 2)
+    assert (loaded.ingress.class_name, loaded.ingress.http_port, loaded.ingress.https_port) == ("nginx", 80, 443)
+    assert loaded.registry.address == "localhost:32000"
+    assert loaded.addons.dns is not None
+    assert loaded.addons.storage is not None
+    assert loaded.addons.storage.path == "/opt/local-path-provisioner"
+    assert loaded.addons.registry is not None
+    assert loaded.addons.ingress is not None
+    assert loaded.builds_images
+    assert loaded.hosts_entry is None
+
+
+def test_the_defaults_are_those_that_pulumi_yaml_documents() -> None:
+    schema = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    documented = {key: entry["default"] for key, entry in schema.items() if ":" not in key}
+    assert documented.keys() == Settings.model_fields.keys()
+    assert load({**documented, "kubeconfig": KUBECONFIG}) == load({})
+
+
+@pytest.mark.parametrize("stack", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
+def test_the_stacks_of_the_project_are_valid(stack: Path) -> None:
+    config = {key.partition(":")[2]: value for key, value in yaml.safe_load(stack.read_text())["config"].items()}
+    kubeconfig = {"contexts": [{"name": config["context"]}]}
+    load({**config, "kubeconfig": json.dumps(kubeconfig)})
+
+
+def test_all_keys_are_described_in_pulumi_yaml() -> None:
+    schema = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert all(entry["type"] and entry["description"] for key, entry in schema.items() if ":" not in key)
+
+
+def test_every_namespace_of_a_component_is_reserved() -> None:
+    used = {module.NAMESPACE for module in (dns, ingress, registry, storage)}
+    assert {name for name in used if not name.startswith("kube-")} <= RESERVED_NAMES
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [
+        ({"source": "pages"}, {"source": "pages", "host": "a.localhost"}),
+        ({"source": "./pages/"}, {"source": "pages"}),
+        ({"image": f"ghcr.io/me/a:1@{DIGEST}"}, {"image": f"ghcr.io/me/a:1@{DIGEST}"}),
+        ({"host": "www.example.com", "path": "/a/b/"}, {"host": "www.example.com", "path": "/a/b/"}),
+        ({"port": 80, "healthPath": "/health?full=1", "replicas": 1}, {"port": 80, "replicas": 1}),
+    ],
+)
+def test_good_sites(site: dict[str, Any], expected: dict[str, Any]) -> None:
+    [loaded] = load({"sites": [{"name": "a", **site}]}).sites
+    assert loaded.model_dump() | expected == loaded.model_dump()
+
+
+def test_resources_are_merged_with_the_defaults() -> None:
+    [site] = load({"sites": [{"name": "a", "resources": {"limits": {"memory": "1Gi"}}}]}).sites
+    assert site.resources.model_dump() == {
+        "requests": {"cpu": "10m", "memory": "32Mi"},
+        "limits": {"cpu": "500m", "memory": "1Gi"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("addons", "expected"),
+    [
+        ({"dns": False}, None),
+        ({"dns": True}, {"cluster_ip": None, "replicas": 1, "upstream": None}),
+        ({}, {"cluster_ip": None, "replicas": 1, "upstream": None}),
+        ({"dns": {"replicas": 2}}, {"cluster_ip": None, "replicas": 2, "upstream": None}),
+        (
+            {"dns": {"clusterIP": "10.0.0.10", "upstream": ["1.1.1.1", "2606::1"]}},
+            {"cluster_ip": "10.0.0.10", "replicas": 1, "upstream": ["1.1.1.1", "2606::1"]},
+        ),
+    ],
+)
+def test_addons_are_switched_on_off_or_given_options(addons: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    loaded = load({"addons": addons}).addons.dns
+    assert (loaded.model_dump() if loaded else None) == expected
+
+
+def test_the_registry_is_at_its_node_port() -> None:
+    assert load({"registry": {"nodePort": 31000}}).registry.address == "localhost:31000"
+
+
+def test_a_ready_image_needs_no_folder_and_no_docker() -> None:
+    loaded = load({"sites": [{"name": "a", "image": f"a@{DIGEST}"}]})
+    assert not loaded.builds_images
+
+
+def test_one_host_may_have_several_sites_below_different_paths() -> None:
+    hosts = [{"name": "a", "host": "x.localhost"}, {"name": "b", "host": "x.localhost", "path": "/b"}]
+    assert len(load({"sites": hosts}).sites) == 2
+
+
+@pytest.mark.parametrize(
+    ("domain", "address", "expected"),
+    [
+        ("localhost", "127.0.0.1", None),
+        ("test.localhost", "127.0.0.1", None),
+        ("example.test", "127.0.0.1", "127.0.0.1 a.example.test b.example.test"),
+        ("notlocalhost", "10.1.2.3", "10.1.2.3 a.notlocalhost b.notlocalhost"),
+    ],
+)
+def test_the_hosts_entry_has_the_hosts_that_do_not_resolve(domain: str, address: str, expected: str | None) -> None:
+    config = {"domain": domain, "ingress": {"address": address}, "sites": [{"name": "a"}, {"name": "b"}]}
+    assert load(config).hosts_entry == expected
+
+
+def test_an_unset_text_is_empty() -> None:
+    # Pulumi.yaml can't give "unset" as a default.
+    assert load({"context": ""}).context is None
+
+
+KEYS = st.sampled_from(
+    [
+        *SITE_KEYS.split(", "),
+        *["className", "httpPort", "httpsPort", "address", "nodePort", "dns", "storage", "registry", "ingress"],
+        *["clusterIP", "upstream", "path", "size", "requests", "limits", "cpu", "memory"],
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | KEYS, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["context", "domain", "sites", "ingress", "registry", "addons"]) | st.text(), JSON, max_size=4
+    )
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])
+def test_any_configuration_loads_or_names_the_keys(config: dict[str, Any]) -> None:
+    config.pop("kubeconfig", None)
+    try:
+        load(config)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            assert line.startswith(f"{PROJECT}:")
+            assert ": " in line
