@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from embedded.stack import forget_salt
+
 
 @dataclass(frozen=True)
 class Checkout:
@@ -28,6 +30,7 @@ class Checkout:
             if (project / name).exists():
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(project / name, target / name)
+        forget_salt(target)  # this checkout's is of another passphrase
         (target / ".venv").symlink_to(project / ".venv")
         with (target / ".gitignore").open("a") as file:
             file.write("/.venv\n")  # a link here, a folder elsewhere
