@@ -96,7 +96,7 @@ def install(
     """
     pulumi_home.mkdir(parents=True, exist_ok=True)
     engine = _Pulumi(pulumi.resolve(), pulumi_home)
-    versions = {name: _wanted_version(name, python) for name in RESOURCE_PLUGINS}
+    versions = {name: wanted_version(name, python) for name in RESOURCE_PLUGINS}
     memory_file = pulumi_home / MEMORY
     refused = set(json.loads(memory_file.read_text())) if memory_file.is_file() else set()
 
@@ -221,7 +221,12 @@ def _marker_of(content: bytes) -> bytes:
         return member.read()
 
 
-def _wanted_version(name: str, python: Path) -> str:
+def wanted_version(name: str, python: Path) -> str:
+    """The version of the resource plugin ``name`` that its SDK in ``python``'s environment asks for.
+
+    Raises:
+        Failure: There is no such SDK.
+    """
     for folder in _site_packages(python):
         description = folder / f"pulumi_{name}" / "pulumi-plugin.json"
         if description.is_file():

@@ -29,6 +29,9 @@ SILENCE_TIMEOUT = 1800
 LAST_LINES = 10
 """Of a failed build's output, shown with its error."""
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""How the Engine marks what a command writes to standard error."""
+
 BOOKKEEPING = ("--->", "Removing intermediate container")
 """How lines begin in which the Engine talks of itself, not of the build."""
 
@@ -158,7 +161,7 @@ def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report
     lines: deque[str] = deque(maxlen=LAST_LINES)
     identifier = image.text
     for event in events:
-        for line in str(event.get("stream", "")).splitlines():
+        for line in COLOUR.sub("", str(event.get("stream", ""))).splitlines():
             if not line.strip() or line.lstrip().startswith(BOOKKEEPING):
                 continue
             if line.startswith("Step "):

@@ -13,7 +13,7 @@ import pytest
 from tests.plugins.language.project import Project, install_plugins
 
 REGISTRY = os.environ.get("TEST_REGISTRY", "localhost:32000")
-"""A registry that the Docker Engine and this machine know by the same name."""
+"""A registry that the Docker Engine and this machine know by the same name: the cluster's, or one of your own."""
 
 
 @dataclass
@@ -46,14 +46,18 @@ class ImageProject(Project):
 
 
 @pytest.fixture(scope="session")
-def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def variables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables with which the engine uses the plugins of this checkout."""
-    return install_plugins(tmp_path_factory.mktemp("pulumi-home"))
+    if "TEST_REGISTRY" not in os.environ:
+        request.getfixturevalue("site")  # the stack has the registry
+    return install_plugins(tmp_path_factory.mktemp("pulumi"))
 
 
-@pytest.fixture(scope="session")
-def docker_engine() -> docker.DockerClient:
-    return docker.from_env()
+@pytest.fixture
+def docker_engine(variables: dict[str, str]) -> Iterator[docker.DockerClient]:
+    client = docker.from_env(environment=variables)
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Fixtures for the tests of the language host."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ from tests.plugins.language.project import Project, install_plugins
 
 
 @pytest.fixture(scope="session")
-def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def variables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables with which the engine uses the plugins of this checkout."""
-    return install_plugins(tmp_path_factory.mktemp("pulumi-home"))
+    if not shutil.which("pulumi"):
+        request.getfixturevalue("cluster")  # puts the toolchain on PATH
+    return install_plugins(tmp_path_factory.mktemp("pulumi"))
 
 
 @pytest.fixture

@@ -12,17 +12,30 @@ from typing import Any
 from embedded.plugins import install
 
 
-def install_plugins(home: Path) -> dict[str, str]:
-    """Install the plugins of this checkout into ``home`` and return the environment variables to run Pulumi with."""
+def engine_in(folder: Path) -> Path:
+    """The engine on PATH, in a ``folder`` of its own: it takes the language host beside it."""
     binary = shutil.which("pulumi")
-    assert binary, "pulumi is not on PATH: run script/env"
-    python = Path(sys.executable)
-    # The tests are about the embedded plugins, and whether the official ones could be had doesn't matter.
-    known = [f"{name}-{install._wanted_version(name, python)}" for name in install.RESOURCE_PLUGINS]
-    home.mkdir(parents=True, exist_ok=True)
+    assert binary, "pulumi is not on PATH"
+    folder.mkdir()
+    engine = folder / "pulumi"
+    try:
+        engine.hardlink_to(Path(binary).resolve())
+    except OSError:  # another file system
+        shutil.copy2(binary, engine)
+    return engine
+
+
+def install_plugins(folder: Path) -> dict[str, str]:
+    """Install an engine and the plugins of this checkout in ``folder``; return the environment variables to run it."""
+    engine, home, python = engine_in(folder / "bin"), folder / "home", Path(sys.executable)
+    # The tests are about the embedded plugins: whether the official ones could be had doesn't matter.
+    known = [f"{name}-{install.wanted_version(name, python)}" for name in install.RESOURCE_PLUGINS]
+    home.mkdir()
     (home / install.MEMORY).write_text(json.dumps(known))
-    install.install(Path(binary), home, python)
-    return os.environ | {
+    install.install(engine, home, python)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
+    return variables | {
+        "PATH": f"{engine.parent}{os.pathsep}{variables['PATH']}",
         "PULUMI_HOME": str(home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_CONFIG_PASSPHRASE": "test",

@@ -160,8 +160,8 @@ def test_interrupting_leaves_no_traceback_and_no_process(project: Project) -> No
     project.write(
         "__main__.py",
         """
-import os, pathlib, subprocess, sys, threading
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+import os, pathlib, subprocess, threading
+child = subprocess.Popen(["sleep", "600"])
 pathlib.Path("pids.part").write_text(f"{os.getpid()} {os.getppid()} {child.pid}")
 os.rename("pids.part", "pids")
 threading.Event().wait()

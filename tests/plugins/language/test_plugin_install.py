@@ -5,7 +5,6 @@ import http.server
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,24 +16,16 @@ import pytest
 
 from embedded.errors import Failure
 from embedded.plugins import install
+from tests.plugins.language.project import engine_in
 
 PYTHON = Path(sys.executable)
-VERSIONS = {name: install._wanted_version(name, PYTHON) for name in install.RESOURCE_PLUGINS}
+VERSIONS = {name: install.wanted_version(name, PYTHON) for name in install.RESOURCE_PLUGINS}
 
 
 @pytest.fixture
-def pulumi(tmp_path: Path) -> Path:
+def pulumi(variables: dict[str, str], tmp_path: Path) -> Path:
     """An engine in a folder of its own."""
-    binary = shutil.which("pulumi")
-    assert binary, "pulumi is not on PATH: run script/env"
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    copy = folder / "pulumi"
-    try:
-        copy.hardlink_to(binary)
-    except OSError:  # another file system
-        shutil.copy2(binary, copy)
-    return copy
+    return engine_in(tmp_path / "bin")
 
 
 @pytest.fixture
