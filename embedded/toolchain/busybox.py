@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from embedded import paths
@@ -19,24 +20,24 @@ def provide(stage: Stage, log: Path) -> Path:
         Failure: The machine has none, and none can be had.
     """
     present = system.find("busybox")
-    if present is not None and _is_static(present):
+    if present is not None and is_static(present):
+        stage.result = "the machine's"
         return present
 
     def unpack(folder: Path, lock: int) -> None:
         stage.update("downloading busybox-static")
         fetch = ["apt-get", "download", "-o", "APT::Sandbox::User=root", "busybox-static"]
         with log.open("w") as output:
-            for command in fetch, ["apt-get", "update"], fetch:  # lists may be missing, or name a package that's gone
-                if command == fetch and any(folder.glob("*.deb")):
-                    continue
-                subprocess.run(command, cwd=folder, stdout=output, stderr=output, pass_fds=(lock,), check=False)
+            run = partial(subprocess.run, cwd=folder, stdout=output, stderr=output, pass_fds=(lock,), check=False)
+            run(fetch)
+            if not any(folder.glob("*.deb")):  # apt's lists are missing, or name a package that is gone
+                run(["apt-get", "update"])
+                run(fetch)
             content = folder / "content"
             for package in folder.glob("*.deb"):
-                subprocess.run(["dpkg-deb", "-x", package, content], stdout=output, stderr=output, check=False)
+                run(["dpkg-deb", "-x", package, content])
                 package.unlink()
-        found = next(
-            (path for path in (content / "bin/busybox", content / "usr/bin/busybox") if _is_static(path)), None
-        )
+        found = next((path for path in (content / "bin/busybox", content / "usr/bin/busybox") if is_static(path)), None)
         if found is None:
             errors = re.findall(r"^E: (.*)", log.read_text(), re.MULTILINE)
             raise Failure(
@@ -54,7 +55,8 @@ def provide(stage: Stage, log: Path) -> Path:
         )
     root = paths.create_cache("toolchain")
     waiting = "waiting for another run that is downloading it"
-    folder, _ = cache.entry(root, "busybox", _release(), unpack, lambda: stage.update(waiting))
+    folder, cached = cache.entry(root, "busybox", _release(), unpack, lambda: stage.update(waiting))
+    stage.result = "from cache" if cached else "downloaded"
     return folder / "busybox"
 
 
@@ -65,8 +67,8 @@ def _release() -> str:
     return "-".join([values.get("ID", "linux"), values.get("VERSION_ID", "rolling"), os.uname().machine])
 
 
-def _is_static(path: Path) -> bool:
-    """Whether ``path`` is an ELF file (64-bit, little-endian) that asks for no interpreter (no PT_INTERP segment)."""
+def is_static(path: Path) -> bool:
+    """Return whether ``path`` is a 64-bit little-endian ELF file that asks for no interpreter (has no PT_INTERP)."""
     try:
         with path.open("rb") as file:
             header = file.read(64)

@@ -52,6 +52,9 @@ def explain(said: Sequence[str], log: Path) -> Failure:
     text = "\n".join(said)
     if "no space left on device" in text:
         return Failure(f"The disk became full while building into {paths.CACHE}", _MORE_ROOM, log)
+    if "GOPROXY=off" in text:
+        fix = "unset GOPROXY, or fill GOMODCACHE"
+        return Failure("Go modules are missing, and GOPROXY=off forbids to download them", fix, log)
     if match := re.search(
         r"(\S+@v[^\s:/]+)[^\n]*?: ((?:Get \"|reading |dial |lookup |module lookup |verifying )[^\n]*)", text
     ):

@@ -50,7 +50,8 @@ class Module:
     @cached_property
     def go(self) -> str:
         """The oldest Go that builds it, ``1.26.6``."""
-        return _first(r"^go (\S+)$", self._text)
+        versions: list[str] = re.findall(r"^go (\S+)$", self._text, re.MULTILINE)
+        return versions[0]
 
     @property
     def version(self) -> str:
@@ -65,8 +66,8 @@ class Module:
     @cached_property
     def builds(self) -> list[list[str]]:
         """The packages of each ``go build``."""
-        block = _first(r"^tool \(\n(.*?)^\)", self._text, re.MULTILINE | re.DOTALL) if "tool (" in self._text else ""
-        tools = block.split() or [_first(r"^tool (\S+)$", self._text)]
+        blocks = re.findall(r"^tool \(\n(.*?)^\)", self._text, re.MULTILINE | re.DOTALL)
+        tools = re.findall(r"^tool ([^\s(]+)$", self._text, re.MULTILINE) + " ".join(blocks).split()
         own = ["./cmd/..."] if (self.folder / "cmd").is_dir() else []
         return [
             own + [tool for tool in tools if tool not in self.alone],
@@ -94,13 +95,6 @@ class Module:
     @cached_property
     def _text(self) -> str:
         return (self.folder / "go.mod").read_text()
-
-
-def _first(pattern: str, text: str, flags: int = re.MULTILINE) -> str:
-    match = re.search(pattern, text, flags)
-    if match is None:
-        raise ValueError(f"go.mod has nothing that matches {pattern}")
-    return match[1]
 
 
 CLUSTER = Module(

@@ -1,0 +1,80 @@
+"""What the real go.mod files come to, and what makes a cache key change."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from embedded.toolchain.gomod import CLUSTER, PULUMI, Module
+
+
+def test_the_cluster_is_two_builds_with_versions_of_its_go_mod() -> None:
+    together, alone = CLUSTER.builds
+    assert together[0] == "./cmd/..."
+    assert "github.com/containerd/containerd/v2/cmd/ctr" in together
+    assert alone == ["github.com/rancher/local-path-provisioner"]
+    flags = " ".join(CLUSTER.flags)
+    version = CLUSTER.versions["k8s.io/kubernetes"]
+    assert CLUSTER.title == f"Kubernetes {version[1:]}"
+    assert f"-X k8s.io/component-base/version.gitVersion={version} " in flags
+    assert f"version.gitMajor=1 -X k8s.io/component-base/version.gitMinor={version.split('.')[1]} " in flags
+    assert f"containerd/v2/version.Version={CLUSTER.versions['github.com/containerd/containerd/v2']} " in flags
+    assert "-tags=no_btrfs,no_zfs,no_devmapper" in flags
+
+
+def test_pulumi_is_one_build_with_its_version() -> None:
+    assert PULUMI.builds == [["github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"]]
+    assert PULUMI.flags[-1].endswith(f"version.Version={PULUMI.version}")
+    assert not any(flag.startswith("-tags") for flag in PULUMI.flags)
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Module:
+    """A module of two files."""
+    folder = tmp_path / "one" / "toy"
+    (folder / "cmd/hello").mkdir(parents=True)
+    (folder / "go.mod").write_text(
+        "module toy\n\ngo 1.26\n\ntool example.test/tool\n\nrequire example.test/main v1.2.3\n"
+    )
+    (folder / "cmd/hello/main.go").write_text("package main\n")
+    return Module(folder, "Toy", "example.test/main", stamps={})
+
+
+def copied(module: Module, to: Path) -> Module:
+    """The module elsewhere, with other times and permissions."""
+    folder = Path(shutil.copytree(module.folder, to / module.name))
+    for path in folder.rglob("*"):
+        os.utime(path, (0, 0))
+        path.chmod(0o700)
+    return Module(folder, module.product, module.main, module.stamps)
+
+
+def test_the_key_depends_on_nothing_but_content(module: Module, tmp_path: Path) -> None:
+    assert copied(module, tmp_path / "two").key("1.26.8") == module.key("1.26.8")
+
+
+def test_the_key_changes_with_the_compiler(module: Module) -> None:
+    assert module.key("1.26.8") != module.key("1.26.9")
+
+
+@pytest.mark.parametrize("name", ["go.mod", "go.sum", "cmd/hello/main.go", "cmd/hello/other.go"])
+def test_the_key_changes_with_each_file(module: Module, tmp_path: Path, name: str) -> None:
+    changed = copied(module, tmp_path / "two")
+    with (changed.folder / name).open("a") as file:
+        file.write("// more\n")
+    assert changed.key("1.26.8") != module.key("1.26.8")
+
+
+def test_the_key_changes_with_flags_and_links(module: Module) -> None:
+    def other(**values: object) -> Module:
+        return Module(module.folder, "Toy", "example.test/main", **{"stamps": {}, **values})  # type: ignore[arg-type]
+
+    variants = [
+        module,
+        other(tags=("extra",)),
+        other(links={"greet": "hello"}),
+        other(alone=frozenset({"example.test/tool"})),
+        other(stamps={"main.version": "example.test/main"}),
+    ]
+    assert len({variant.key("1.26.8") for variant in variants}) == len(variants)
