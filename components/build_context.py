@@ -17,7 +17,7 @@ def content_hash(folder: Path, dockerfile: Path) -> str:
     digest = hashlib.sha256()
     _add(digest, b"dockerfile", dockerfile.read_bytes())
     for path in files(folder):
-        name = path.relative_to(folder).as_posix().encode()
+        name = os.fsencode(path.relative_to(folder))
         if path.is_symlink():
             _add(digest, b"link", name, os.fsencode(path.readlink()))
         else:
@@ -29,7 +29,7 @@ def content_hash(folder: Path, dockerfile: Path) -> str:
 def files(folder: Path) -> list[Path]:
     """Return the files and links of the build context ``folder`` that ``.dockerignore`` leaves, sorted by path."""
     ignore = folder / ".dockerignore"
-    patterns = _patterns(ignore.read_text()) if ignore.is_file() else []
+    patterns = _patterns(ignore.read_text(errors="surrogateescape")) if ignore.is_file() else []
     return sorted(_walk(folder, folder, patterns), key=lambda path: path.relative_to(folder).as_posix())
 
 
@@ -43,7 +43,8 @@ def _walk(folder: Path, root: Path, patterns: list[tuple[re.Pattern[str], bool]]
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             yield from _walk(path, root, patterns)
-        elif not _ignored(path.relative_to(root), patterns):
+        # Nothing else is sent to a Docker Engine, and to read a pipe would take for ever.
+        elif (path.is_symlink() or path.is_file()) and not _ignored(path.relative_to(root), patterns):
             yield path
 
 
@@ -67,7 +68,7 @@ def _patterns(text: str) -> list[tuple[re.Pattern[str], bool]]:
     for line in filter(None, lines):
         pattern = os.path.normpath(line.removeprefix("!").strip()).lstrip("/")
         if pattern != ".":
-            found.append((re.compile(_regex(pattern)), not line.startswith("!")))
+            found.append((_compiled(pattern), not line.startswith("!")))
     return found
 
 
@@ -75,7 +76,7 @@ _TOKENS = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|\\.|.", re.DOTALL)
 _TRANSLATIONS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-def _regex(pattern: str) -> str:
+def _compiled(pattern: str) -> re.Pattern[str]:
     def translate(token: str) -> str:
         if token in _TRANSLATIONS:
             return _TRANSLATIONS[token]
@@ -83,4 +84,7 @@ def _regex(pattern: str) -> str:
             return token
         return re.escape(token[-1])
 
-    return "".join(translate(token) for token in _TOKENS.findall(pattern))
+    try:
+        return re.compile("".join(translate(token) for token in _TOKENS.findall(pattern)))
+    except re.error:  # A range such as [z-a]; Docker will refuse it.
+        return re.compile(re.escape(pattern))
