@@ -111,8 +111,8 @@ class Progress:
                 self._live = None
             mark = Text(self._failed, "bold red") if stage.failed else Text(self._done, "green")
             result = Text(stage.result, "red" if stage.failed else "dim")
-            parts = [mark, Text(stage.title), *([result] if stage.result else []), Text(duration(stage.seconds), "dim")]
-            self.console.print(Text("  ").join(parts), soft_wrap=True)
+            parts = [Text(stage.title), *([result] if stage.result else []), Text(duration(stage.seconds), "dim")]
+            self.console.print(mark, Text("  ").join(parts), soft_wrap=True)
 
 
 def duration(seconds: float) -> str:
