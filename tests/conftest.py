@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -44,6 +45,9 @@ def checkout() -> Iterator[Checkout]:
 
     It uses this checkout's virtual environment and the user's cache, so that only what is tested is made anew.
     """
+    # A machine has room for one embedded cluster: another run of the tests is waited for.
+    lock = os.open(tempfile.gettempdir(), os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     owner = network.link_owner()
     if owner is not None:
         _stop(Path(owner))
@@ -56,6 +60,7 @@ def checkout() -> Iterator[Checkout]:
         shutil.rmtree(folder)
         if owner is not None:
             _start(Path(owner))
+        os.close(lock)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from rich.console import Console
 from embedded import stack
 from embedded.cluster.cluster import Cluster
 from embedded.commands.connection import remembered
+from embedded.commands.exclusive import exclusive
 from embedded.errors import Failure
 from embedded.paths import PROJECT, STATE
 from embedded.progress import Progress
@@ -25,8 +26,11 @@ def run(console: Console, *, purge: bool, keep: bool) -> int:
     Raises:
         Failure: `pulumi destroy` fails; nothing is stopped or removed then, unless ``purge`` removes it all anyway.
     """
-    cluster = Cluster(STATE)
-    progress = Progress()
+    with exclusive(console):
+        return _run(console, Cluster(STATE), Progress(), purge=purge, keep=keep)
+
+
+def _run(console: Console, cluster: Cluster, progress: Progress, *, purge: bool, keep: bool) -> int:
     environment = remembered()
     if environment is not None and not keep and cluster.supervisor.root() is not None and cluster.is_answering():
         dev = stack.Stack(PROJECT, STATE, environment)

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from embedded import images, paths, stack, toolchain
+from embedded import images, stack, toolchain
 from embedded.cluster import status as cluster_status
 from embedded.cluster.cluster import Cluster
 from embedded.cluster.plan import Ports
 from embedded.commands import connection
+from embedded.commands.exclusive import exclusive
 from embedded.images import catalogue
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.paths import PROJECT, STATE
@@ -44,7 +45,13 @@ def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
     cluster = Cluster(STATE)
     ports = stack.ports(PROJECT)
     cluster.check(ports)
-    paths.create_state()
+    with exclusive(progress.console):
+        return _run(progress, cluster, ports, cluster_only=cluster_only, pulumi_arguments=pulumi_arguments)
+
+
+def _run(
+    progress: Progress, cluster: Cluster, ports: Ports, *, cluster_only: bool, pulumi_arguments: Sequence[str]
+) -> int:
     tools = toolchain.provide(progress)
     docker_host = tools.docker_host or f"unix://{cluster.files.docker_socket}"
     environment = _connect(tools, cluster, docker_host)
