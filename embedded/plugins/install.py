@@ -36,9 +36,10 @@ MARKER = "inspiration.sha256"
 OFFICIAL_TIMEOUT = 20
 """Seconds for the attempt to download an official plugin."""
 
+LANGUAGE_LAUNCHER_HEAD = "#!/bin/sh\n# Of inspiration: "
+
 LANGUAGE_LAUNCHER = f"""\
-#!/bin/sh
-# Of inspiration: starts the language host in PULUMI_HOME, so that checkouts that share this engine each have their own.
+{LANGUAGE_LAUNCHER_HEAD}starts the language host in PULUMI_HOME: checkouts that share this engine each have one.
 host="${{PULUMI_HOME:-$HOME/.pulumi}}/{LANGUAGE_HOST}"
 [ -x "$host" ] || {{ echo "there is no Python language host at $host; run script/up" >&2; exit 1; }}
 exec "$host" "$@"
@@ -172,7 +173,7 @@ def _install_official(engine: _Pulumi, name: str, version: str) -> bool:
 def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[str], None]) -> Installed:
     beside = engine.binary.with_name(LANGUAGE_HOST)
     launcher = LANGUAGE_LAUNCHER.encode()
-    if beside.is_file() and not beside.read_bytes().startswith(b"#!/bin/sh\n# Of inspiration"):
+    if beside.is_file() and not _is_launcher(beside):
         return Installed("language-python", "", official=True, changed=False)
     files = _runnable("language", "pulumi_language_python")
     digest = _digest(files).decode()
@@ -193,6 +194,12 @@ def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[st
         if old != folder:
             shutil.rmtree(old)
     return Installed("language-python", version, official=False, changed=True)
+
+
+def _is_launcher(path: Path) -> bool:
+    head = LANGUAGE_LAUNCHER_HEAD.encode()
+    with path.open("rb") as file:  # an official one is a large binary
+        return file.read(len(head)) == head
 
 
 def _runnable(package: str, module: str) -> dict[str, bytes]:

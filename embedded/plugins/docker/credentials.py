@@ -1,10 +1,18 @@
 """Who logs in to a registry: the image's own login, the provider's, or that of ``docker login``."""
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from .image import Image
-from .registry import Login
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who talks to a registry."""
+
+    username: str
+    password: str
 
 
 class Credentials:

@@ -5,11 +5,11 @@ Source: the OCI Distribution Specification 1.1, "Checking if content exists", an
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
+from .credentials import Login
 from .errors import PluginError
 from .image import DEFAULT_REGISTRY, Name
 
@@ -29,14 +29,6 @@ CERTIFICATES = Path("/etc/docker/certs.d")
 
 class UnreachableError(PluginError):
     """The registry gives no usable answer, so nothing can be said about what it holds."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """Who asks."""
-
-    username: str
-    password: str
 
 
 def digest_of(name: Name, reference: str, login: Login | None) -> str | None:

@@ -73,6 +73,10 @@ IMAGE = Image.of({"imageName": "registry.example:5000/site:one"})
             'add "insecure-registries": ["registry.example:5000"] to the Engine\'s /etc/docker/daemon.json',
         ),
         ("Get https://registry.example:5000/v2/: dial tcp 10.0.0.1:5000: connect: connection refused", "check that it"),
+        (
+            'Get "https://registry.example:5000/v2/": tls: first record does not look like a TLS handshake',
+            "it speaks plain HTTP",
+        ),
         ("dial tcp: lookup registry.example: no such host", "imageName has the right host and port"),
         ("Get https://registry.example:5000/v2/: x509: certificate signed by unknown authority",
          "copy the certificate of its authority to /etc/docker/certs.d/registry.example:5000/ca.crt"),

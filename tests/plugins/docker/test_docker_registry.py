@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from embedded.plugins.docker.credentials import Login
 from embedded.plugins.docker.image import Name
-from embedded.plugins.docker.registry import Login, UnreachableError, digest_of, is_loopback
+from embedded.plugins.docker.registry import UnreachableError, digest_of, is_loopback
 
 DIGEST = "sha256:" + "a" * 64
 Handler = type[http.server.BaseHTTPRequestHandler]
