@@ -144,8 +144,9 @@ def push_error(image: Image, message: str) -> str:
     fixes = {
         "connection refused|no route to host|timeout|deadline exceeded|no such host": "check that it runs, and that "
         "imageName has the right host and port",
-        "HTTP response to HTTPS client|not look like a TLS handshake": f'it speaks plain HTTP: add "insecure-registries": ["{server}"] to the '
-        "Engine's /etc/docker/daemon.json and restart it, or give the registry a certificate",
+        "HTTP response to HTTPS client|not look like a TLS handshake": "it speaks plain HTTP: add "
+        f'"insecure-registries": ["{server}"] to the Engine\'s /etc/docker/daemon.json and restart it, '
+        "or give the registry a certificate",
         "x509|certificate": f"copy the certificate of its authority to /etc/docker/certs.d/{server}/ca.crt",
         "unauthorized|denied|no basic auth|authentication required": f"run `docker login {server}`, or set "
         "registry.username and registry.password",
