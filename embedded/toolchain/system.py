@@ -67,6 +67,7 @@ def install(packages: Sequence[str], stage: Stage, log: Path) -> None:
         Failure: apt fails.
     """
     stage.update(f"apt-get install {' '.join(packages)}")
+    here_before = _services()
     with log.open("w") as transcript, _no_services_start():
         # Lists may be old, or missing; where they can't be renewed, what they name may still be there.
         _apt(["update"], transcript.fileno())
@@ -78,10 +79,18 @@ def install(packages: Sequence[str], stage: Stage, log: Path) -> None:
             f"check apt's sources and the network, then try: apt-get install {' '.join(packages)}",
             log,
         )
-    if "docker.io" in packages and (systemctl := find("systemctl")):
-        # Debian's package has its Engine started with the machine, which nobody has asked for.
-        units = ["docker.service", "docker.socket", "containerd.service"]
-        subprocess.run([systemctl, "disable", "--quiet", *units], capture_output=True, check=False)
+    # Debian has them start with the machine, which nobody has asked for.
+    for service in sorted(_services() - here_before):
+        name = service.partition(".")[0]
+        for command in ["systemctl", "disable", service], ["update-rc.d", name, "disable"]:
+            if tool := find(command[0]):
+                subprocess.run([tool, *command[1:]], capture_output=True, check=False)
+
+
+def _services() -> set[str]:
+    """Those services of our packages that the machine has."""
+    names = {"containerd.service", "docker.service", "docker.socket"}
+    return {name for name in names if Path("/lib/systemd/system", name).exists()}
 
 
 def _apt(arguments: list[str], output: int) -> int:
