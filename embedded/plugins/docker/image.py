@@ -13,9 +13,17 @@ DEFAULT_REGISTRY = "docker.io"
 
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_BUILD_KEYS = {"addHosts", "args", "builderVersion", "cacheFrom", "context", "dockerfile", "network", "platform"} | {
-    "target",
+_BUILD_KEYS = {
+    "addHosts",
+    "args",
+    "builderVersion",
+    "cacheFrom",
+    "context",
     "contextDigest",
+    "dockerfile",
+    "network",
+    "platform",
+    "target",
 }
 
 Problem = tuple[str, str]

@@ -25,8 +25,8 @@ IMAGE = "docker:index/image:Image"
 INPUTS = "__inputs"
 """Where the state keeps the inputs, as the official plugin has it: the engine hands back only the state."""
 
-SUPPORTED_OPTIONS = {"host", "certPath", "registryAuth", "disableDockerDaemonCheck", "version"}
-"""Provider options. The Engine is never asked before there is something to build, so the daemon check has no effect."""
+REFUSED_OPTIONS = {"context", "caMaterial", "certMaterial", "keyMaterial", "sshOpts"}
+"""Provider options that only the official plugin follows."""
 
 
 class DockerProvider(pulumi_provider.Provider):
@@ -56,7 +56,7 @@ class DockerProvider(pulumi_provider.Provider):
                 key, f"provider option {key} is not supported by the embedded Docker plugin; use host or certPath"
             )
             for key, value in sorted(request.new_inputs.items())
-            if key not in SUPPORTED_OPTIONS and value.value is not None
+            if key in REFUSED_OPTIONS and value.value is not None
         ]
         return pulumi_provider.CheckResponse(inputs=request.new_inputs, failures=failures)
 
@@ -66,6 +66,8 @@ class DockerProvider(pulumi_provider.Provider):
         self._host = _text(options.get("host"))
         self._certificates = _text(options.get("certPath"))
         entries = options.get("registryAuth")
+        if is_unknown(entries):
+            entries = None  # only in a preview, which talks to no registry
         self._credentials = Credentials(json.loads(entries) if isinstance(entries, str) else entries or [])
         return pulumi_provider.ConfigureResponse(accept_secrets=True, supports_preview=True)
 

@@ -29,14 +29,14 @@ class ImageProject(Project):
             "__main__.py",
             textwrap.dedent(f"""
             import pulumi, pulumi_docker as docker
-            {options}
+            OPTIONS
             image = docker.Image("site", build={{"context": "site", {" ".join(build.split())}}},
                                  image_name={name!r}, {arguments})
             image.repo_digest.apply(lambda digest: print(f"known: {{digest}}"))
             for key in ("base_image_name", "context", "dockerfile", "image_name", "platform", "registry_server",
                         "repo_digest"):
                 pulumi.export(key, getattr(image, key))
-            """),
+            """).replace("OPTIONS", options),
         )
 
     @property

@@ -361,3 +361,16 @@ def test_an_import_is_refused_with_the_reason(project: ImageProject) -> None:
         fails=True,
     )
     assert "can't be imported: a registry doesn't say which folder an image was built from; declare it" in shown
+
+
+def test_provider_options_that_are_not_known_yet_do_not_disturb_a_preview(project: ImageProject) -> None:
+    project.declare(
+        "opts=pulumi.ResourceOptions(provider=provider)",
+        options=f"""
+first = docker.Image("first", build={{"context": "site"}}, image_name="{project.repository}:first")
+auth = [{{"address": "registry.invalid", "username": "me", "password": first.repo_digest}}]
+provider = docker.Provider("here", registry_auth=auth)
+""",
+    )
+    project.pulumi("preview")
+    project.up()
