@@ -248,11 +248,10 @@ class Client:
             body = json.loads(text)
         except ValueError:
             body = None
+        if response.status == 404 and not isinstance(body, dict):
+            raise ApiError(404, {})  # What the API server says of an API group that it doesn't have.
         if not isinstance(body, dict):
-            raise PluginError(
-                f"{self.connection.server} isn't a Kubernetes API server: it answered HTTP {response.status} "
-                f"with {response.content_type}; check the server of {self._whereabouts}"
-            )
+            raise self._not_kubernetes(f"HTTP {response.status} with {response.content_type}")
         self._has_answered = True
         if not response.ok:
             raise ApiError(response.status, body, self._explain(response.status, body.get("message") or ""))
@@ -265,6 +264,12 @@ class Client:
         if status == 403 and "cannot" in message and 'User "' in message:
             return f"{message}; grant that permission, or use another user than that of {self._whereabouts}"
         return None
+
+    def _not_kubernetes(self, answer: str) -> PluginError:
+        return PluginError(
+            f"{self.connection.server} isn't a Kubernetes API server: it answered {answer}; check the server of "
+            f"{self._whereabouts}"
+        )
 
     def _unreachable(self, error: Exception) -> UnreachableError:
         server = f"the Kubernetes API server {self.connection.server}"
@@ -302,6 +307,8 @@ class Client:
         except ApiError as error:
             if error.code != 404:
                 raise
+            if api_version == "v1":
+                raise self._not_kubernetes("HTTP 404 to a request for its core API") from None
             resources = []
         # Names with a slash are subresources.
         kinds = [resource for resource in resources if "/" not in resource["name"]]

@@ -1,7 +1,7 @@
 """The gRPC side: serves a provider to the engine, and reports errors the way the engine wants them.
 
-Pulumi's own ``server.main`` puts a stack trace behind every error and can't say that a resource was made but isn't
-ready; both are put right in an interceptor around its servicer.
+Pulumi's own ``server.main`` puts a stack trace behind every error, and can't say that a resource was made but isn't
+ready, or that it doesn't exist; an interceptor around its servicer puts that right.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class _ErrorReporter(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 def _reporting(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
-            return await method(request, context)
+            response = await method(request, context)
         except Exception as error:
             # The SDK's servicer raises an exception of its own, with the stack trace in its text, in place of ours.
             cause = error if isinstance(error, PluginError | InitFailedError) else error.__context__
@@ -91,6 +91,10 @@ def _reporting(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, A
             if isinstance(cause, PluginError):
                 await context.abort(grpc.StatusCode.UNKNOWN, str(cause))
             raise
+        if isinstance(response, proto.ReadResponse) and not response.id:
+            # To the engine an object is gone if there are no properties, not if they are empty as the SDK has them.
+            return proto.ReadResponse()
+        return response
 
     return call
 
