@@ -4,7 +4,10 @@ import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Protocol
+
+import docker
+import docker.errors
+import requests.exceptions
 
 from embedded.errors import Failure
 from embedded.images.archive import Archive
@@ -12,28 +15,6 @@ from embedded.images.archive import Archive
 _NAMESPACE = "k8s.io"
 _PINNED = "io.cri-containerd.pinned=pinned"
 """Keeps the kubelet from removing an image that it couldn't pull again."""
-
-
-class _ImageStore(Protocol):
-    def load(self, data: IO[bytes], /) -> object: ...
-
-    def list(self) -> Sequence["_DockerImage"]: ...
-
-
-class _DockerImage(Protocol):
-    @property
-    def id(self) -> str | None: ...
-
-    @property
-    def tags(self) -> list[str]: ...
-
-
-class DockerClient(Protocol):
-    """What is used of ``docker.DockerClient``."""
-
-    @property
-    def images(self) -> _ImageStore:
-        """The Engine's images."""
 
 
 def load_into_containerd(ctr: Path, socket: Path, archives: Sequence[Archive]) -> list[Archive]:
@@ -70,17 +51,21 @@ def load_into_containerd(ctr: Path, socket: Path, archives: Sequence[Archive]) -
     return absent
 
 
-def load_into_docker(client: DockerClient, archives: Sequence[Archive]) -> list[Archive]:
+def load_into_docker(client: docker.DockerClient, archives: Sequence[Archive]) -> list[Archive]:
     """Load those of ``archives`` that the Docker Engine hasn't got, and return them.
 
     Raises:
-        docker.errors.DockerException: The Engine doesn't answer, or refuses an archive.
+        Failure: The Engine doesn't answer, or refuses an archive.
     """
-    present = {(tag, image.id) for image in client.images.list() for tag in image.tags}
-    absent = [archive for archive in archives if (familiar(archive.reference), archive.image_id) not in present]
-    for archive in absent:
-        with archive.path.open("rb") as data:
-            client.images.load(data)
+    try:
+        present = {(tag, image.id) for image in client.images.list() for tag in image.tags}
+        absent = [archive for archive in archives if (familiar(archive.reference), archive.image_id) not in present]
+        for archive in absent:
+            with archive.path.open("rb") as data:
+                client.images.load(data)
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        address = client.api.base_url
+        raise Failure(f"The Docker Engine at {address} can't load images: {error}", "see its log") from error
     return absent
 
 

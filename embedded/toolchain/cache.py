@@ -1,5 +1,6 @@
 """Folders made once and kept by the hash of what they are made of."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -8,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from embedded.errors import Failure
+
+MORE_ROOM = "make room, or set XDG_CACHE_HOME (and GOMODCACHE) to a folder on a larger disk"
+"""What to do about a full disk."""
 _UNUSED_DAYS = 30
 """Entries that nobody has asked for in so long are removed."""
 
@@ -29,6 +34,9 @@ def entry(
 
     Returns:
         The folder, and whether it was there.
+
+    Raises:
+        Failure: The disk became full.
     """
     if folder := find(root, name, key):
         return folder, True
@@ -45,6 +53,10 @@ def entry(
             make(partial, lock)
             _flush(partial)
             partial.rename(folder)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise Failure(f"The disk became full while making {folder}", MORE_ROOM) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         _prune(root, name, keep=folder)
@@ -58,13 +70,23 @@ def find(root: Path, name: str, key: str) -> Path | None:
         os.utime(folder)
     except FileNotFoundError:
         return None
+    except PermissionError:
+        pass  # another user's, and good enough to read
     return folder
 
 
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[int]:
-    """Hold the lock ``path`` for the block; ``waiting`` is called first if somebody else has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    """Hold the lock ``path`` for the block; ``waiting`` is called first if somebody else has it.
+
+    Raises:
+        Failure: The file can't be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        fix = "make it yours (chown), or set XDG_CACHE_HOME to a folder that is"
+        raise Failure(f"{path} can't be written: {error.strerror}", fix) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from embedded import paths
 from embedded.errors import Failure
+from embedded.toolchain.cache import MORE_ROOM
 
 _GB = 1_000_000_000
 _BUILD_CACHE_BYTES = 6 * _GB
 """Go's build cache after both modules (5.0 GB measured), the binaries, and room to link them in."""
 _MODULE_CACHE_BYTES = 3 * _GB
 """The modules' sources (2.6 GB measured)."""
-_MORE_ROOM = "make room, or set XDG_CACHE_HOME (and GOMODCACHE) to a folder on a larger disk"
 
 
 def require_space() -> None:
@@ -36,7 +36,7 @@ def require_space() -> None:
         if free < needed:
             raise Failure(
                 f"{folder} has {free / _GB:.1f} GB free, building the toolchain needs {needed / _GB:.1f} GB",
-                _MORE_ROOM,
+                MORE_ROOM,
             )
 
 
@@ -51,7 +51,7 @@ def explain(said: Sequence[str], log: Path) -> Failure:
     """Make an error of what ``go`` said before it failed."""
     text = "\n".join(said)
     if "no space left on device" in text:
-        return Failure(f"The disk became full while building into {paths.CACHE}", _MORE_ROOM, log)
+        return Failure(f"The disk became full while building into {paths.CACHE}", MORE_ROOM, log)
     if "GOPROXY=off" in text:
         fix = "unset GOPROXY, or fill GOMODCACHE"
         return Failure("Go modules are missing, and GOPROXY=off forbids to download them", fix, log)

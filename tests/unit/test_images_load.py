@@ -91,6 +91,13 @@ def test_a_containerd_that_is_not_there_is_named(tools: Toolchain, tmp_path: Pat
     assert caught.value.cause.startswith(f"containerd at {socket} can't do “images list”: ")
 
 
+def test_a_docker_engine_that_is_not_there_is_named(archives: list[Archive], tmp_path: Path) -> None:
+    missing = docker.DockerClient(f"unix://{tmp_path}/missing.sock", version="1.41")
+    message = r"The Docker Engine at .* can't load images: .*; see its log"
+    with closing(missing) as client, pytest.raises(Failure, match=message):
+        load_into_docker(client, archives)
+
+
 def test_a_docker_engine_gets_what_it_lacks_and_runs_it(archives: list[Archive], tmp_path: Path) -> None:
     address = f"unix://{tmp_path}/docker.sock"
     engine = [shutil.which("dockerd", path=os.environ["PATH"] + ":/usr/sbin") or "dockerd", f"--host={address}"]

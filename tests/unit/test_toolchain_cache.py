@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.errors import Failure
 from embedded.toolchain import cache
 
 
@@ -41,6 +42,28 @@ def test_a_failure_leaves_no_entry(tmp_path: Path) -> None:
         cache.entry(tmp_path, "tool", "abc", make, never)
     assert [path.name for path in tmp_path.iterdir()] == ["tool.lock"]
     assert cache.find(tmp_path, "tool", "abc") is None
+
+
+def test_a_full_disk_is_explained(tmp_path: Path) -> None:
+    def make(folder: Path, _: int) -> None:
+        Path("/dev/full").write_text("x")
+
+    with pytest.raises(Failure) as caught:
+        cache.entry(tmp_path, "tool", "abc", make, never)
+    assert str(caught.value) == (
+        f"The disk became full while making {tmp_path}/tool-abc; make room, or set XDG_CACHE_HOME (and GOMODCACHE) to "
+        "a folder on a larger disk"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["tool.lock"]
+
+
+def test_a_cache_that_cannot_be_written_is_explained() -> None:
+    with pytest.raises(Failure) as caught:
+        cache.entry(Path("/proc/sys"), "tool", "abc", lambda folder, _: None, never)
+    assert str(caught.value) == (
+        "/proc/sys/tool.lock can't be written: No such file or directory; make it yours (chown), or set XDG_CACHE_HOME "
+        "to a folder that is"
+    )
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
