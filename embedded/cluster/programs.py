@@ -26,7 +26,7 @@ class Program:
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-SMALL_HEAP = {"GOGC": "30"}
+SMALL_HEAP = {"GOGC": "20"}
 """A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""
 
 

@@ -118,7 +118,14 @@ class Supervisor:
         """
         end = time.monotonic() + seconds
         while not is_ready():
-            state = self._rpc().getProcessInfo(name)["statename"]
+            try:
+                state = self._rpc().getProcessInfo(name)["statename"]
+            except (OSError, xmlrpc.client.Fault) as error:
+                raise Failure(
+                    f"the supervisor ended while it was waited for {name}: {error}",
+                    fix="run script/up again",
+                    log=self._files.logs / "supervisord.log",
+                ) from None
             if state in ("FATAL", "EXITED") or time.monotonic() > end:
                 raise Failure(
                     f"{what} after {seconds:.0f} s ({name} is {state.lower()})",

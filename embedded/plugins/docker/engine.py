@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,12 @@ CONNECT_TIMEOUT = 10
 
 SILENCE_TIMEOUT = 1800
 """Seconds that a build or push may go on without a word."""
+
+REGISTRY_SECONDS = 30
+"""For a registry that refuses connections to begin to answer."""
+
+REGISTRY_PAUSE_SECONDS = 0.5
+"""Between two attempts to reach it."""
 
 LAST_LINES = 10
 """Of a failed build's output, shown with its error."""
@@ -119,9 +126,23 @@ class Engine:
     def push(self, image: Image, login: Login | None, report: Report) -> str:
         """Push ``image`` under its tag and return the digest that the registry gave it.
 
+        A registry on a NodePort answers a moment after its Service is ready: when kube-proxy has made its rules, which no
+        status shows. So one that refuses the connection is asked again, for `REGISTRY_SECONDS` at most.
+
         Raises:
             PluginError: The registry refuses it or can't be reached; with what to do about it.
         """
+        end = time.monotonic() + REGISTRY_SECONDS
+        while True:
+            try:
+                return self._push(image, login, report)
+            except PluginError as error:
+                if "connection refused" not in str(error) or time.monotonic() > end:
+                    raise
+            report(f"Pushing {image.text}: waiting for {image.registry_server} to answer")
+            time.sleep(REGISTRY_PAUSE_SECONDS)
+
+    def _push(self, image: Image, login: Login | None, report: Report) -> str:
         credentials = {"username": login.username, "password": login.password} if login else None
         events = self._client.push(
             image.name.repository, tag=image.name.tag, auth_config=credentials, stream=True, decode=True
