@@ -126,8 +126,8 @@ class Engine:
     def push(self, image: Image, login: Login | None, report: Report) -> str:
         """Push ``image`` under its tag and return the digest that the registry gave it.
 
-        A registry on a NodePort answers a moment after its Service is ready: when kube-proxy has made its rules, which no
-        status shows. So one that refuses the connection is asked again, for `REGISTRY_SECONDS` at most.
+        A registry on a NodePort answers a moment after its Service is ready: when kube-proxy has made its rules, which
+        no status shows. So one that refuses the connection is asked again, for `REGISTRY_SECONDS` at most.
 
         Raises:
             PluginError: The registry refuses it or can't be reached; with what to do about it.
