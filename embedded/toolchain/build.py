@@ -21,6 +21,8 @@ from embedded.toolchain.gomod import Module
 
 _ROOMY = 6_000_000_000
 """With so many bytes of memory free, compilers may take three times the memory to spend a tenth less time."""
+_JOB = 1_000_000_000
+"""What a compiler may take then, in bytes (the largest packages; 200 MB is usual)."""
 
 # "not installed but available in build cache" is how Go calls a command that needs linking only.
 _STALE = '{{if .Stale}}{{if ne .StaleReason "not installed but available in build cache"}}{{.ImportPath}}{{end}}{{end}}'
@@ -52,7 +54,9 @@ class Builder:
                 self.folders[module.name] = folder
                 with progress.stage(module.title) as stage:
                     stage.result = "from cache"
-        self._roomy = psutil.virtual_memory().available >= _ROOMY
+        memory, cores = psutil.virtual_memory().available, os.cpu_count() or 1
+        self._roomy = memory >= _ROOMY
+        self._jobs = min(cores, memory // (2 * _JOB)) if self._roomy else max(cores // 2, 1)
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = threading.Event()
 
@@ -96,16 +100,16 @@ class Builder:
         binaries.mkdir()
         log.write_text("")
         go = partial(self._lines, compiler.executable, module.folder, work, lock, log)
-        jobs = os.cpu_count() or 1 if self._roomy else 1
         for packages in module.builds:
             stage.update("looking at what there is to build")
             stale = set()
             for line in go("list", "-deps", "-f", _STALE, *module.flags, *packages):
                 if line.startswith("go: downloading "):
                     stage.update(line.removeprefix("go: "))
-                stale.add(line)
+                elif line:
+                    stale.add(line)
             done = 0
-            for line in go("build", "-v", f"-p={jobs}", *module.flags, "-o", f"{binaries}/", *packages):
+            for line in go("build", "-v", f"-p={self._jobs}", *module.flags, "-o", f"{binaries}/", *packages):
                 if line in stale:
                     done += 1
                     stage.update(f"{done} of {len(stale)} packages, {line}")
