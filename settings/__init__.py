@@ -14,7 +14,7 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from settings import kubeconfig
+from settings.kubeconfig import check_kubeconfig
 from settings.models import LABEL, AddonSettings, Host, IngressSettings, Model, RegistrySettings, SiteSettings
 from settings.problems import describe, dotted, keys, unknown_key
 
@@ -81,10 +81,9 @@ class Settings(Model):
         """
         names = list(cls.model_fields)
         raw = {name: value for name in names if (value := _value(name)) is not None}
-        problems = [
-            unknown_key(f"{PROJECT}:{dotted((name,))}", name, names) for name in sorted(_given()) if name not in names
-        ]
-        problems += kubeconfig.check(raw.get("kubeconfig"), raw.get("context"), environ)
+        unknown = sorted(_given().difference(names))
+        problems = [unknown_key(f"{PROJECT}:{dotted((name,))}", name, names) for name in unknown]
+        problems += check_kubeconfig(raw.get("kubeconfig"), raw.get("context"), environ)
         try:
             settings = cls.model_validate(raw)
         except ValidationError as error:
@@ -124,8 +123,8 @@ def _value(name: str) -> Any:
 
 def _given() -> set[str]:
     # pulumi.Config reads single keys only; these are the two places where it looks for them.
-    keys = {**get_config_env(), **CONFIG.get()}
-    return {name for namespace, _, name in (key.partition(":") for key in keys) if namespace == PROJECT}
+    stack = {**get_config_env(), **CONFIG.get()}
+    return {name for namespace, _, name in (key.partition(":") for key in stack) if namespace == PROJECT}
 
 
 def _valid_sites(model: type[Settings], raw: Mapping[str, Any]) -> Iterator[tuple[int, SiteSettings]]:

@@ -26,7 +26,7 @@ def is_text(kubeconfig: str) -> bool:
     return "\n" in kubeconfig or kubeconfig.lstrip().startswith("{")
 
 
-def check(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> list[str]:
+def check_kubeconfig(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> list[str]:
     """Return the problem with the keys ``kubeconfig`` and ``context``, if there is one."""
     try:
         configs, where = _read(kubeconfig, environ)
@@ -53,7 +53,8 @@ def _read(kubeconfig: str | None, environ: Mapping[str, str]) -> tuple[list[dict
     if kubeconfig is not None and is_text(kubeconfig):
         return [_parse(kubeconfig, "the text given")], "the kubeconfig"
     if kubeconfig is not None:
-        return [_load(Path(kubeconfig).expanduser())], kubeconfig
+        # Not Path.expanduser, which raises where there is no such home.
+        return [_load(Path(os.path.expanduser(kubeconfig)))], kubeconfig  # noqa: PTH111
     named = [Path(name) for name in environ.get("KUBECONFIG", "").split(os.pathsep) if name]
     if named:
         # As kubectl does: files that are missing from the list don't matter while one is there.
@@ -65,13 +66,13 @@ def _read(kubeconfig: str | None, environ: Mapping[str, str]) -> tuple[list[dict
 
 def _load(path: Path) -> dict[str, Any]:
     fix = f"allowed: path or text of a kubeconfig, or unset for $KUBECONFIG or ~/.kube/config; {_EMBEDDED}"
-    if path.is_dir():
-        raise _UnusableError(f"{path} is a folder; {fix}")
     try:
         return _parse(path.read_text(), str(path))
     except FileNotFoundError:
         raise _UnusableError(f"{path} doesn't exist; {fix}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except IsADirectoryError:
+        raise _UnusableError(f"{path} is a folder; {fix}") from None
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it isn't text"
         raise _UnusableError(f"{path} can't be read: {reason}; {fix}") from error
 

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from settings.problems import shown
+
 RESERVED_NAMES = frozenset({"container-registry", "default", "ingress", "local-path-storage"})
 """Namespaces of the cluster and of the addons, besides those that begin with ``kube-``."""
 
@@ -27,7 +29,7 @@ def problem(text: str) -> PydanticCustomError:
 
 def _site_name(name: str) -> str:
     if name in RESERVED_NAMES or name.startswith("kube-"):
-        raise problem(f'"{name}" is the name of a namespace of the cluster; give the site another name')
+        raise problem(f"{shown(name)} is the name of a namespace of the cluster; give the site another name")
     return name
 
 
@@ -47,10 +49,13 @@ def _folder(source: str) -> str:
     # A folder of the project: so the stack's state is the same wherever the project is checked out.
     if folder.is_absolute() or ".." in folder.parts or not folder.parts:
         raise ValueError(source)
-    if not folder.is_dir():
-        raise problem(f'"{source}" is no folder of the project; create it with an index.html or a Dockerfile in it')
-    if not any((folder / name).is_file() for name in ("index.html", "Dockerfile")):
-        raise problem(f'"{source}" has neither index.html nor Dockerfile; add one of them')
+    try:
+        if not folder.is_dir():
+            raise problem(f"{shown(source)} is no folder of the project; create it, with an index.html or a Dockerfile")
+        if not any((folder / name).is_file() for name in ("index.html", "Dockerfile")):
+            raise problem(f"{shown(source)} has neither index.html nor Dockerfile; add one of them")
+    except OSError as error:
+        raise problem(f"{shown(source)} can't be read: {error.strerror}; name another folder") from error
     return folder.as_posix()
 
 

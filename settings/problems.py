@@ -34,7 +34,7 @@ def describe(error: ValidationError, model: type[BaseModel], namespace: str, sec
                 yield unknown_key(key, str(path[-1]), keys(_model_at(model, path[:-1])))
             case "missing":
                 yield f"{key}: missing; allowed: {_allowed(model, path)}"
-            case "problem":
+            case "problem" if path[0] not in secrets:
                 yield f"{key}: {details['msg']}"
             case _:
                 value = "[secret]" if path[0] in secrets else shown(details["input"])
@@ -49,8 +49,9 @@ def unknown_key(key: str, name: str, allowed: Collection[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return ``value`` as it would be written in the configuration, shortened."""
+    """Return ``value`` as it would be written in the configuration, shortened, on one line."""
     text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -137,7 +137,8 @@ def run(config: Mapping[str, Any], preview: bool = False, recording: Recording |
     )
     values = {"kubeconfig": KUBECONFIG, **config}
     pulumi.runtime.set_all_config(
-        {f"inspiration:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+        {f"inspiration:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()},
+        secret_keys=[],
     )
 
     def program() -> None:

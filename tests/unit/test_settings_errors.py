@@ -49,11 +49,15 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"sites": [{"name": "a", "source": "blog"}]},
-        ['sites[0].source: "blog" is no folder of the project; create it with an index.html or a Dockerfile in it'],
+        ['sites[0].source: "blog" is no folder of the project; create it, with an index.html or a Dockerfile'],
     ),
     (
         {"sites": [{"name": "a", "source": "file"}]},
-        ['sites[0].source: "file" is no folder of the project; create it with an index.html or a Dockerfile in it'],
+        ['sites[0].source: "file" is no folder of the project; create it, with an index.html or a Dockerfile'],
+    ),
+    (
+        {"sites": [{"name": "a", "source": "x" * 300}]},
+        [f"sites[0].source: \"{'x' * 58}… can't be read: File name too long; name another folder"],
     ),
     (
         {"sites": [{"name": "a", "source": "empty"}]},
@@ -184,12 +188,21 @@ def test_all_problems_are_reported_at_once() -> None:
     ]
 
 
+def test_an_odd_key_stays_on_one_line() -> None:
+    assert problems({"addons": {"a\nb": 1}}) == [
+        'addons["a\\nb"]: unknown key; allowed: dns, storage, registry, ingress'
+    ]
+
+
 def test_a_long_value_is_shortened() -> None:
     [line] = problems({"domain": "X" * 500})
     assert line == f'domain: "{"X" * 58}… given; allowed: a host name in lower case'
 
 
 def test_a_secret_value_is_not_shown() -> None:
+    assert problems({"sites": [{"name": "a", "source": "SECRET"}]}, secrets=("sites",)) == [
+        f"sites[0].source: [secret] given; allowed: {SOURCE}"
+    ]
     assert problems({"domain": "SECRET"}, secrets=("domain",)) == [
         "domain: [secret] given; allowed: a host name in lower case"
     ]
