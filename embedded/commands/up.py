@@ -109,7 +109,7 @@ def _set_up(progress: Progress, tools: Toolchain, cluster: Cluster, ports: Ports
     """Start the cluster, load its images and install the plugins, side by side where one doesn't need the other."""
 
     def start() -> None:
-        with progress.stage("Kubernetes") as stage:
+        with progress.stage("Cluster") as stage:
             running = cluster.supervisor.root() is not None
             cluster.start(tools.bin, ports, tools.dockerd)
             stage.update("waiting for the node")
@@ -127,10 +127,12 @@ def _set_up(progress: Progress, tools: Toolchain, cluster: Cluster, ports: Ports
         archives = images.provide([*pods, *bases], progress)
         for step in steps:
             step.result()
-    with progress.stage("Load images") as stage:
-        loaded = load_into_containerd(tools.bin / "ctr", cluster.files.containerd_socket, archives[: len(pods)])
+    with progress.stage("Load images") as stage, ThreadPoolExecutor() as threads:
+        socket = cluster.files.containerd_socket
+        for_pods = threads.submit(load_into_containerd, tools.bin / "ctr", socket, archives[: len(pods)])
         with contextlib.closing(docker.DockerClient(docker_host)) as client:
-            loaded += load_into_docker(client, archives[len(pods) :])
+            loaded = load_into_docker(client, archives[len(pods) :])
+        loaded += for_pods.result()
         stage.result = f"{len(loaded)} loaded" if loaded else "there already"
 
 
