@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 
-@dataclass
+@dataclass(eq=False)
 class Stage:
     """One thing that is being done; `Progress.stage` makes them."""
 
@@ -55,10 +55,15 @@ class Progress:
         self._started, self._done, self._failed = ("->", "ok", "x") if plain else ("▸", "✓", "✗")
 
     @contextmanager
-    def stage(self, title: str) -> Iterator[Stage]:
-        """Show ``title`` as under way until the block ends; an exception marks it as failed and passes on."""
+    def stage(self, title: str, *, live: bool = True) -> Iterator[Stage]:
+        """Show ``title`` as under way until the block ends; an exception marks it as failed and passes on.
+
+        Args:
+            title: What is being done.
+            live: Whether the terminal is ours meanwhile; if not, there is a line at the start and one at the end.
+        """
         stage = Stage(title)
-        self._begin(stage)
+        self._begin(stage, live and self.console.is_terminal)
         try:
             yield stage
         except BaseException as error:
@@ -92,20 +97,22 @@ class Progress:
             lines.append(line)
         return Text("\n").join(lines)
 
-    def _begin(self, stage: Stage) -> None:
+    def _begin(self, stage: Stage, live: bool) -> None:
         with self._lock:
             self.stages.append(stage)
-            self._active.append(stage)
-            if not self.console.is_terminal:
+            if not live:
                 self.console.print(self._started, Text(stage.title), soft_wrap=True)
-            elif self._live is None:
+                return
+            self._active.append(stage)
+            if self._live is None:
                 self._live = Live(self, console=self.console, transient=True, refresh_per_second=8)
                 self._live.start()
 
     def _end(self, stage: Stage) -> None:
         with self._lock:
             stage.ended = time.monotonic()
-            self._active.remove(stage)
+            if stage in self._active:
+                self._active.remove(stage)
             if not self._active and self._live is not None:
                 self._live.stop()
                 self._live = None

@@ -67,6 +67,13 @@ def test_a_terminal_shows_what_is_under_way_and_keeps_what_is_done() -> None:
     assert data.getvalue().count(b"\x1b[?25l") == data.getvalue().count(b"\x1b[?25h"), "the cursor is shown again"
 
 
+def test_a_terminal_that_somebody_else_writes_to_is_left_alone() -> None:
+    out, data = console(terminal=True)
+    with Progress(out).stage("pulumi up", live=False):
+        assert data.getvalue().decode() == "▸ pulumi up\n"
+    assert b"\x1b[?25l" not in data.getvalue()
+
+
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     out, data = console(terminal=True)
