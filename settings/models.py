@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from components.build_context import files
 from settings.problems import shown
 
 RESERVED_NAMES = frozenset({"container-registry", "default", "ingress", "local-path-storage"})
@@ -54,9 +55,21 @@ def _folder(source: str) -> str:
             raise problem(f"{shown(source)} is no folder of the project; create it, with an index.html or a Dockerfile")
         if not any((folder / name).is_file() for name in ("index.html", "Dockerfile")):
             raise problem(f"{shown(source)} has neither index.html nor Dockerfile; add one of them")
+        if not (folder / "Dockerfile").is_file() and (hidden := _hidden(folder)):
+            raise problem(
+                f"{shown(source)} has no Dockerfile, so all of it would be served, {shown(hidden)} too; "
+                f"give it a .dockerignore with the line **/.*"
+            )
     except OSError as error:
         raise problem(f"{shown(source)} can't be read: {error.strerror}; name another folder") from error
     return folder.as_posix()
+
+
+def _hidden(folder: Path) -> str | None:
+    """Return the first hidden file or folder that the image of ``folder`` would have: a ``.git``, an ``.env``."""
+    names = (part for path in files(folder) for part in path.relative_to(folder).parts)
+    # RFC 8615: .well-known is there to be served.
+    return next((name for name in names if name.startswith(".") and name not in (".well-known", ".dockerignore")), None)
 
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"

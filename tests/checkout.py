@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from embedded.stack import forget_salt
-
 
 @dataclass(frozen=True)
 class Checkout:
@@ -30,6 +28,8 @@ class Checkout:
             if (project / name).exists():
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(project / name, target / name)
+        from embedded.stack import forget_salt
+
         forget_salt(target)  # this checkout's is of another passphrase
         (target / ".venv").symlink_to(project / ".venv")
         with (target / ".gitignore").open("a") as file:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from embedded.cluster import network
 from tests.checkout import Checkout
 from tests.machine import Machine
 
@@ -45,6 +44,9 @@ def checkout() -> Iterator[Checkout]:
 
     It uses this checkout's virtual environment and the user's cache, so that only what is tested is made anew.
     """
+    # Not needed, and not there to be imported, for the tests of the program alone.
+    from embedded.cluster import network
+
     # A machine has room for one embedded cluster: another run of the tests is waited for.
     lock = os.open(tempfile.gettempdir(), os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)

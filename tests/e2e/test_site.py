@@ -142,9 +142,7 @@ def test_a_second_site_leaves_the_first_alone(undone: Checkout) -> None:
     second.mkdir()
     (second / "index.html").write_text("<!doctype html><title>hello</title><h1>Hello from a folder</h1>")
     before = versions(undone, "inspiration")
-    for index, (key, value) in enumerate((("name", "inspiration"), ("name", "hello"))):
-        undone.pulumi("config", "set", "--path", f"sites[{index}].{key}", value)
-    undone.pulumi("config", "set", "--path", "sites[0].source", "site")
+    undone.pulumi("config", "set", "--path", "sites[1].name", "hello")
     undone.pulumi("config", "set", "--path", "sites[1].source", "hello")
 
     done = undone.pulumi("up", "--yes", "--skip-preview")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.checkout import Checkout
 
 STACK = "faults"
-NO_ADDONS = json.dumps({"dns": False, "storage": False, "registry": False, "ingress": False})
 
 
 @pytest.fixture
@@ -19,8 +19,7 @@ def stack(site: Checkout) -> Iterator[Checkout]:
     """A second stack beside ``dev``, with no addons and no sites of its own yet."""
     made = site.pulumi("stack", "init", stack=STACK)
     assert made.returncode == 0, made.stderr
-    configure(site, context="inspiration")
-    configure_json(site, addons=json.loads(NO_ADDONS))
+    configure(site, context="inspiration", addons=dict.fromkeys(("dns", "storage", "registry", "ingress"), False))
     yield site
     gone = site.pulumi("destroy", "--yes", "--skip-preview", stack=STACK)
     assert gone.returncode == 0, gone.stdout + gone.stderr
@@ -28,16 +27,12 @@ def stack(site: Checkout) -> Iterator[Checkout]:
     site.run("git", "clean", "-qfd")
 
 
-def configure(checkout: Checkout, **texts: str) -> None:
-    for key, value in texts.items():
-        done = checkout.pulumi("config", "set", key, value, stack=STACK)
-        assert done.returncode == 0, done.stderr
-
-
-def configure_json(checkout: Checkout, **structures: object) -> None:
-    for key, value in structures.items():
-        done = checkout.pulumi("config", "set", "--json", key, json.dumps(value), stack=STACK)
-        assert done.returncode == 0, done.stderr
+def configure(checkout: Checkout, **keys: object) -> None:
+    """Write keys of the second stack's configuration, as its user would in an editor."""
+    path = checkout.path / f"Pulumi.{STACK}.yaml"
+    document = yaml.safe_load(path.read_text()) if path.exists() else {}
+    document.setdefault("config", {}).update({f"inspiration:{key}": value for key, value in keys.items()})
+    path.write_text(yaml.safe_dump(document))
 
 
 def refused(checkout: Checkout, *expected: str) -> None:
@@ -84,7 +79,7 @@ def test_a_cache_without_room_is_refused_before_the_build(site: Checkout, tmp_pa
 def test_a_folder_that_is_no_site(stack: Checkout) -> None:
     (stack.path / "nothing").mkdir()
     (stack.path / "nothing" / "readme.txt").write_text("no page here")
-    configure_json(stack, sites=[{"name": "nothing", "source": "nothing"}])
+    configure(stack, sites=[{"name": "nothing", "source": "nothing"}])
     refused(stack, "inspiration:sites[0].source", "index.html", "Dockerfile")
 
 
@@ -94,13 +89,13 @@ def test_an_unknown_key_with_the_nearest_match(stack: Checkout) -> None:
 
 
 def test_two_sites_on_one_host(stack: Checkout) -> None:
-    configure_json(stack, sites=[{"name": "one"}, {"name": "two", "host": "one.localhost"}])
+    configure(stack, sites=[{"name": "one"}, {"name": "two", "host": "one.localhost"}])
     refused(stack, "inspiration:sites[1].host: one.localhost with path / is taken by inspiration:sites[0]")
 
 
 def test_all_problems_are_told_at_once(stack: Checkout) -> None:
     configure(stack, domian="example.org", context="nowhere")
-    configure_json(stack, sites=[{"name": "One", "replicas": 0}])
+    configure(stack, sites=[{"name": "One", "replicas": 0}])
     refused(
         stack, "inspiration:domian", "inspiration:context", "inspiration:sites[0].name", "inspiration:sites[0].replicas"
     )
@@ -120,7 +115,7 @@ def test_a_server_that_is_not_there(stack: Checkout, tmp_path: Path) -> None:
     text = (stack.state / "kubeconfig").read_text().replace("https://10.215.0.2:6443", "https://127.0.0.1:1")
     (tmp_path / "kubeconfig").write_text(text)
     configure(stack, kubeconfig=str(tmp_path / "kubeconfig"))
-    configure_json(stack, sites=[{"name": "unreached", "image": f"localhost:32000/x@sha256:{'0' * 64}"}])
+    configure(stack, sites=[{"name": "unreached", "image": f"localhost:32000/x@sha256:{'0' * 64}"}])
 
     done = stack.pulumi("up", "--yes", "--skip-preview", stack=STACK)
 
@@ -134,7 +129,7 @@ def test_a_server_that_is_not_there(stack: Checkout, tmp_path: Path) -> None:
 def test_a_dockerfile_that_fails(stack: Checkout) -> None:
     (stack.path / "broken").mkdir()
     (stack.path / "broken" / "Dockerfile").write_text("FROM caddy:2.11.7\nCOPY no-such-file /srv\n")
-    configure_json(stack, sites=[{"name": "broken", "source": "broken"}])
+    configure(stack, sites=[{"name": "broken", "source": "broken"}])
 
     done = stack.pulumi("up", "--yes", "--skip-preview", stack=STACK)
 

@@ -1,7 +1,7 @@
 """What the configuration may be, and the line for everything that it may not be."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,24 @@ SITE_KEYS = "name, source, image, host, path, port, healthPath, replicas, resour
 
 
 @pytest.fixture(autouse=True, scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("project")
-    for name, file in {"site": "Dockerfile", "pages": "index.html", "empty": "README.md"}.items():
+    for name, file in {
+        "site": "Dockerfile",
+        "pages": "index.html",
+        "empty": "README.md",
+        "cloned": "index.html",
+    }.items():
         (folder / name).mkdir()
         (folder / name / file).touch()
     (folder / "file").touch()
+    (folder / "cloned" / ".git").mkdir()
+    (folder / "cloned" / ".git" / "config").touch()
+    (folder / "cloned" / ".well-known").mkdir()
+    (folder / "cloned" / ".well-known" / "security.txt").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        yield
+        yield folder
 
 
 def load(config: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> Settings:
@@ -156,6 +165,15 @@ def test_one_host_may_have_several_sites_below_different_paths() -> None:
 def test_the_hosts_entry_has_the_hosts_that_do_not_resolve(domain: str, address: str, expected: str | None) -> None:
     config = {"domain": domain, "ingress": {"address": address}, "sites": [{"name": "a"}, {"name": "b"}]}
     assert load(config).hosts_entry == expected
+
+
+def test_hidden_files_that_are_not_in_the_image_are_fine(project: Path) -> None:
+    assert load({"sites": [{"name": "a", "source": "pages"}]}).sites[0].source == "pages"
+    (project / "cloned" / ".dockerignore").write_text("**/.*\n")
+    try:
+        assert load({"sites": [{"name": "a", "source": "cloned"}]}).sites[0].source == "cloned"
+    finally:
+        (project / "cloned" / ".dockerignore").unlink()
 
 
 def test_an_unset_text_is_empty() -> None:

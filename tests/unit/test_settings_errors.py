@@ -63,6 +63,13 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
         {"sites": [{"name": "a", "source": "empty"}]},
         ['sites[0].source: "empty" has neither index.html nor Dockerfile; add one of them'],
     ),
+    (
+        {"sites": [{"name": "a", "source": "cloned"}]},
+        [
+            'sites[0].source: "cloned" has no Dockerfile, so all of it would be served, ".git" too; '
+            "give it a .dockerignore with the line **/.*"
+        ],
+    ),
     ({"sites": [{"name": "a", "source": "../x"}]}, [f'sites[0].source: "../x" given; allowed: {SOURCE}']),
     ({"sites": [{"name": "a", "source": "/tmp"}]}, [f'sites[0].source: "/tmp" given; allowed: {SOURCE}']),
     ({"sites": [{"name": "a", "source": ""}]}, [f'sites[0].source: "" given; allowed: {SOURCE}']),
