@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from typing import NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -14,6 +16,9 @@ from embedded.errors import Failure
 def main() -> int:
     """Run one command; returns the exit code: 0 done, 1 a failure that is explained, 2 a wrong command line."""
     arguments = _parser().parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C: what has been started ends too.
+        signal.signal(number, _interrupt)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         # Each command is imported when it runs: `script/env` is in people's shell profiles.
@@ -39,6 +44,10 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("interrupted; what is done stays, script/up goes on from there")
         return 130
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,6 +19,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 ORDER = ("unit", "graph", "plugins", "e2e", "faults")
 """From what fails fast to what takes long; what stops the cluster comes last."""
 
+collect_ignore = [] if (PROJECT / "embedded").is_dir() else ["unit/embedded", "plugins", "e2e", "faults"]
+"""The program and its tests stand alone: what needs the embedded default is left out where that is deleted."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the folders in the order in which one builds on another."""

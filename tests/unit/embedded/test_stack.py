@@ -51,7 +51,7 @@ def test_the_salt_never_shows_as_a_change(tmp_path: Path) -> None:
         ).stdout
 
     git("init", "-q")
-    project = Path(__file__).resolve().parents[2]
+    project = Path(__file__).resolve().parents[3]
     (tmp_path / ".gitattributes").write_text((project / ".gitattributes").read_text())
     (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG)
     git("add", "-A")

@@ -1,0 +1,24 @@
+"""The program without the embedded default."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.checkout import Checkout
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def test_nothing_but_the_embedded_default_needs_it(tmp_path: Path) -> None:
+    copy = Checkout.copy_of(PROJECT, tmp_path / "copy")
+    shutil.rmtree(copy.path / "embedded")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit", "tests/graph"],
+        cwd=copy.path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
