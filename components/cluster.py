@@ -29,6 +29,8 @@ class Cluster(pulumi.ComponentResource):
             # It may hold keys.
             kubeconfig=None if kubeconfig is None else pulumi.Output.secret(kubeconfig),
             context=args.get("context"),
+            # What is declared here is the stack's: a field that was edited by hand is shown by a refresh, and repaired.
+            enable_patch_force=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})

@@ -46,13 +46,16 @@ def kubectl(checkout: Checkout, *arguments: str) -> str:
     return done.stdout
 
 
-def versions(checkout: Checkout, namespace: str) -> dict[str, str]:
-    """The resourceVersion of every object that the stack has in a namespace."""
-    listed = kubectl(
-        checkout, "get", "deployment,service,ingress,networkpolicy,poddisruptionbudget", "-n", namespace, "-o", "json"
-    )
+def declared(checkout: Checkout, namespace: str) -> dict[str, object]:
+    """What every object in a namespace is, its status aside."""
+    kinds = "deployment,service,ingress,networkpolicy,poddisruptionbudget"
+    listed = kubectl(checkout, "get", kinds, "-n", namespace, "-o", "json")
     return {
-        f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"]
+        f"{item['kind']}/{item['metadata']['name']}": (
+            item["metadata"]["uid"],
+            item["metadata"].get("generation"),
+            item["spec"],
+        )
         for item in json.loads(listed)["items"]
     }
 
@@ -141,7 +144,7 @@ def test_a_second_site_leaves_the_first_alone(undone: Checkout) -> None:
     second = undone.path / "hello"
     second.mkdir()
     (second / "index.html").write_text("<!doctype html><title>hello</title><h1>Hello from a folder</h1>")
-    before = versions(undone, "inspiration")
+    before = declared(undone, "inspiration")
     undone.pulumi("config", "set", "--path", "sites[1].name", "hello")
     undone.pulumi("config", "set", "--path", "sites[1].source", "hello")
 
@@ -154,7 +157,7 @@ def test_a_second_site_leaves_the_first_alone(undone: Checkout) -> None:
         "inspiration": SITE,
         "hello": "http://hello.localhost/",
     }
-    assert versions(undone, "inspiration") == before
+    assert declared(undone, "inspiration") == before
 
 
 def test_what_was_changed_by_hand_is_shown_and_repaired(undone: Checkout) -> None:
