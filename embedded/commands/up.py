@@ -61,7 +61,7 @@ def _run(
     if cluster_only:
         progress.summary()
         return 0
-    with progress.stage("pulumi up") as stage:
+    with progress.stage("pulumi up", live=False) as stage:
         code = dev.run("up", "--stack", stack.STACK, "--yes", "--skip-preview", *pulumi_arguments)
         stage.failed = code != 0
     progress.summary()
