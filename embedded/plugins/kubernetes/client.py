@@ -7,6 +7,7 @@ up by discovery, one request for each API group version that is used.
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -278,8 +279,8 @@ class Client:
             return UnreachableError(
                 f"{server} can't be trusted ({why}); check the certificate-authority of {self._whereabouts}"
             )
-        cause = getattr(error, "os_error", None) or error
-        why = "no answer in time" if isinstance(error, TimeoutError) else getattr(cause, "strerror", None) or cause
+        number = getattr(getattr(error, "os_error", error), "errno", None)
+        why = "no answer in time" if isinstance(error, TimeoutError) else os.strerror(number) if number else error
         return UnreachableError(
             f"{server} doesn't answer ({why}); check that the cluster runs, and that {self._whereabouts} is the one "
             "you mean"

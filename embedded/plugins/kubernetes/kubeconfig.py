@@ -74,7 +74,8 @@ def load(kubeconfig: str | None = None, context: str | None = None, cluster: str
     present = [path for path in wanted if len(wanted) == 1 or path.exists()]
     if not present:
         raise PluginError(f"none of the kubeconfig files {paths} exists; {_HOW_TO_SET}")
-    return _resolve(_merge([_read(path) for path in present]), ", ".join(map(str, present)), context, cluster)
+    source = f"kubeconfig {', '.join(str(path.absolute()) for path in present)}"
+    return _resolve(_merge([_read(path) for path in present]), source, context, cluster)
 
 
 _TEXT = "the provider's kubeconfig text"

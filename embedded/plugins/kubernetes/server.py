@@ -94,6 +94,9 @@ def _reporting(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, A
         if isinstance(response, proto.ReadResponse) and not response.id:
             # To the engine an object is gone if there are no properties, not if they are empty as the SDK has them.
             return proto.ReadResponse()
+        if isinstance(response, proto.DiffResponse):
+            # The SDK claims details for a provider's own difference too, where it can't pass any on.
+            response.hasDetailedDiff = bool(response.detailedDiff)
         return response
 
     return call

@@ -51,8 +51,8 @@ class KubernetesProject(Project):
 
     namespace: str = ""
 
-    def declare(self, body: str) -> None:
-        """Write a program; ``NS`` is the namespace, ``IN`` metadata in it, and ``K`` the Kubernetes SDK."""
+    def declare(self, *parts: str) -> None:
+        """Write a program from parts, each with an indentation of its own; ``NS`` is the namespace, ``IN`` metadata in it, and ``K`` the Kubernetes SDK."""
         start = f"""
         import pulumi, pulumi_kubernetes as K
         from pulumi import ResourceOptions as Options
@@ -62,7 +62,7 @@ class KubernetesProject(Project):
             marks = {{f"pulumi.com/{{key}}": value for key, value in annotations.items()}}
             return {{"namespace": NS, "name": name, "annotations": marks}}
         """
-        self.write("__main__.py", textwrap.dedent(start) + textwrap.dedent(body))
+        self.write("__main__.py", "".join(textwrap.dedent(part) for part in (start, *parts)))
 
     def preview(self, *words: str, fails: bool = False) -> str:
         """Preview in detail."""

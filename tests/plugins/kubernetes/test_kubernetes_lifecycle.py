@@ -64,8 +64,8 @@ def test_a_misspelt_field_is_an_error_in_preview(project: KubernetesProject) -> 
     project.declare("""
     K.apiextensions.CustomResource("ns", api_version="v1", kind="ConfigMap", metadata=named("c"), spec={"a": 1})
     """)
-    assert 'ConfigMap' in (shown := project.preview(fails=True))
-    assert 'field not declared in schema' in shown
+    assert "ConfigMap" in (shown := project.preview(fails=True))
+    assert "field not declared in schema" in shown
     assert "Traceback" not in shown
 
 
@@ -234,14 +234,18 @@ def test_what_holds_a_deletion_is_named(project: KubernetesProject, cluster_acce
 
 def test_what_holds_a_namespace_is_named(project: KubernetesProject, cluster_access: Cluster) -> None:
     name = f"{project.namespace}-held"
-    project.declare(f'K.core.v1.Namespace("ns", metadata={{"name": "{name}", "annotations": {{"pulumi.com/timeoutSeconds": "8"}}}})')
+    project.declare(
+        f'K.core.v1.Namespace("ns", metadata={{"name": "{name}", "annotations": {{"pulumi.com/timeoutSeconds": "8"}}}})'
+    )
     project.up()
     body = f'{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"c","namespace":"{name}","finalizers":["test.local/hold"]}}}}'
     cluster_access.kubectl("apply", "-f", "-", stdin=body)
     done = project.pulumi("destroy", "--yes", fails=True)
     assert f"Namespace {name} isn't gone after 8 s: " in done
     assert "test.local/hold in 1 resource instances" in done
-    cluster_access.kubectl("patch", "configmap", "c", "-n", name, "--type", "merge", "-p", '{"metadata": {"finalizers": null}}')
+    cluster_access.kubectl(
+        "patch", "configmap", "c", "-n", name, "--type", "merge", "-p", '{"metadata": {"finalizers": null}}'
+    )
     project.pulumi("destroy", "--yes")
 
 
@@ -261,7 +265,9 @@ def test_patch_resources_own_only_their_fields(project: KubernetesProject, clust
 
 def test_lists_stand_for_their_items(project: KubernetesProject, cluster_access: Cluster) -> None:
     def program(**data: int) -> str:
-        items = ", ".join(f'{{"metadata": named("{name}"), "data": {{"v": "{value}"}}}}' for name, value in data.items())
+        items = ", ".join(
+            f'{{"metadata": named("{name}"), "data": {{"v": "{value}"}}}}' for name, value in data.items()
+        )
         return f'K.core.v1.ConfigMapList("maps", items=[{items}])'
 
     project.declare(program(one=1, two=2))

@@ -19,7 +19,9 @@ def test_a_first_preview_works_without_the_namespace(project: KubernetesProject)
     project.declare(NEW_NAMESPACE)
     shown = project.preview()
     assert "3 to create" in shown
-    outputs = dict(line.strip(" +").split(": ", 1) for line in shown.partition("--outputs:--")[2].splitlines() if ": " in line)
+    outputs = dict(
+        line.strip(" +").split(": ", 1) for line in shown.partition("--outputs:--")[2].splitlines() if ": " in line
+    )
     known = {key.strip(): value for key, value in outputs.items()}
     assert known["space"].startswith('"space-')
     assert known["named"].startswith('"service-')
@@ -71,7 +73,9 @@ def test_unknown_inputs_are_shown_as_such(project: KubernetesProject) -> None:
     shown = project.preview()
     assert "3 to create" in shown
     project.up()
-    assert project.resource("second")["outputs"]["data"]["uid"] == project.resource("first")["outputs"]["metadata"]["uid"]
+    assert (
+        project.resource("second")["outputs"]["data"]["uid"] == project.resource("first")["outputs"]["metadata"]["uid"]
+    )
     project.assert_no_change()
 
 

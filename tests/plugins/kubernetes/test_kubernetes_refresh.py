@@ -33,7 +33,9 @@ def test_drift_is_shown_and_repaired(project: KubernetesProject, cluster_access:
     ports = '[{"op": "replace", "path": "/spec/ports/0/port", "value": 81}, {"op": "add", "path": "/spec/selector/b", "value": "2"}]'
     cluster_access.kubectl("patch", *by_hand, "service/service", "--type", "json", "-p", ports)
     cluster_access.kubectl("label", *by_hand, "serviceaccount/robot", "a=2", "mine=too", "--overwrite")
-    cluster_access.kubectl("patch", *by_hand, "secret/secret", "--type", "merge", "-p", '{"data": {"password": "YWJj"}}')
+    cluster_access.kubectl(
+        "patch", *by_hand, "secret/secret", "--type", "merge", "-p", '{"data": {"password": "YWJj"}}'
+    )
 
     found = project.refresh()
     assert re.search(r'image: "one" => "other"', found)
@@ -84,7 +86,9 @@ def test_a_change_behind_pulumis_back_is_a_conflict(project: KubernetesProject, 
     )
     assert conflict in project.preview(fails=True)
     assert conflict in project.up(fails=True)
-    project.declare(PROGRAM.replace('"one"', '"two"').replace('skipAwait="true"', 'skipAwait="true", patchForce="true"', 1))
+    project.declare(
+        PROGRAM.replace('"one"', '"two"').replace('skipAwait="true"', 'skipAwait="true", patchForce="true"', 1)
+    )
     project.up()
     assert cluster_access.object("-n", project.namespace, "deployment/app")["spec"]["replicas"] == 1
 
