@@ -8,6 +8,9 @@ from pathlib import Path
 
 import psutil
 
+EPHEMERAL_PORTS = 32768
+"""From here on up the kernel chooses, for whatever program; net.ipv4.ip_local_port_range's default."""
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -34,7 +37,9 @@ class Machine:
             listeners=frozenset(
                 (connection.laddr.ip, connection.laddr.port)
                 for connection in psutil.net_connections(kind="tcp")
-                if connection.status == psutil.CONN_LISTEN and connection.laddr
+                if connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port < EPHEMERAL_PORTS
             ),
         )
 
