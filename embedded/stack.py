@@ -111,15 +111,9 @@ def hide_salt(project: Path) -> None:
     if not (project / ".git").exists():
         return
 
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False).stdout
-
-    file = f"Pulumi.{STACK}.yaml"
-    git("config", "--local", f"filter.{SALT_FILTER}.clean", "sed /^encryptionsalt:/d")
-    git("config", "--local", f"filter.{SALT_FILTER}.smudge", "cat")
-    # Git takes a file of another size for changed before it asks the filter; adding one without changes corrects that.
-    if git("ls-files", file) and not git("diff", "--", file):
-        git("add", "--", file)
+    _git(project, "config", "--local", f"filter.{SALT_FILTER}.clean", "sed /^encryptionsalt:/d")
+    _git(project, "config", "--local", f"filter.{SALT_FILTER}.smudge", "cat")
+    _refresh_index(project)
 
 
 def forget_salt(project: Path) -> None:
@@ -129,6 +123,19 @@ def forget_salt(project: Path) -> None:
     without = re.sub(r"^encryptionsalt:.*\n", "", text, flags=re.MULTILINE)
     if without != text:
         path.write_text(without)
+        _refresh_index(project)
+
+
+def _refresh_index(project: Path) -> None:
+    """Let git see that the stack's file hasn't changed, where it is only the salt that came or went."""
+    # Git takes a file of another size for changed before it asks the filter; adding one without changes corrects that.
+    file = f"Pulumi.{STACK}.yaml"
+    if _git(project, "ls-files", file) and not _git(project, "diff", "--", file):
+        _git(project, "add", "--", file)
+
+
+def _git(project: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False).stdout
 
 
 def ports(project: Path) -> Ports:
