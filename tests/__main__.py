@@ -27,6 +27,7 @@ def main() -> int:
     )
     parser.add_argument("--no-checks", action="store_true", help="only the tests, without ruff and mypy")
     arguments, pytest_arguments = parser.parse_known_args()
+    provide_browser()
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for check in () if arguments.no_checks else CHECKS:
         if subprocess.run(check, cwd=PROJECT, env=environment, check=False).returncode != 0:
@@ -34,6 +35,24 @@ def main() -> int:
     return subprocess.run(
         [sys.executable, "-m", "pytest", *pytest_arguments], cwd=PROJECT, env=environment, check=False
     ).returncode
+
+
+def provide_browser() -> None:
+    """Install what only the tests need, where the embedded default is there to be tested."""
+    if not (PROJECT / "embedded").is_dir():
+        return
+    from embedded import paths
+    from embedded.errors import Failure
+    from embedded.progress import Progress
+    from embedded.toolchain import system
+
+    missing = system.missing(system.FOR_TESTS)
+    if missing:
+        try:
+            with Progress().stage("A browser for the tests") as stage:
+                system.install(missing, stage, paths.create_cache("log") / "apt-tests.log")
+        except Failure as failure:
+            sys.exit(f"error: {failure}")
 
 
 if __name__ == "__main__":

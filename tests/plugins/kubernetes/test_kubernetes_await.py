@@ -112,7 +112,8 @@ def test_up_waits_until_all_is_ready(project: KubernetesProject, cluster_access:
     K.core.v1.Service("headless", metadata=named("headless"), spec={
         "cluster_ip": "None", "selector": {"app": "sts"}, "ports": [{"port": 80}]})
     K.core.v1.Service("named", metadata=named("named"), spec={"type": "ExternalName", "external_name": "x.test"})
-    service = K.core.v1.Service("web", metadata=named("web"), spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
+    service = K.core.v1.Service("web", metadata=named("web"), spec={
+        "selector": {"app": "web"}, "ports": [{"port": 80}]})
     deployment("web", named("web"))
     K.apps.v1.StatefulSet("sts", metadata=named("sts"), spec={
         "service_name": "headless", "selector": {"match_labels": {"app": "sts"}}, "template": pods("sts")})
@@ -161,7 +162,7 @@ def test_the_cause_is_in_the_error(project: KubernetesProject, cluster_access: C
     ended = {"lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}
     message = "0/1 nodes are available: 1 Insufficient cpu."
     nowhere = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]
-    statuses = {
+    statuses: dict[str, dict[str, Any]] = {
         "pull": container(pull),
         "crash": container(crash, **ended),
         "unschedulable": {"conditions": nowhere},
@@ -262,7 +263,8 @@ def test_the_last_lines_of_a_crash_are_shown(project: KubernetesProject, cluster
     if image is None:
         pytest.skip("no node has an image with a shell")
     project.declare(f"""
-    K.batch.v1.Job("job", metadata=named("job", timeoutSeconds="60"), spec={{"backoff_limit": 0, "template": {{"spec": {{
+    SOON = named("job", timeoutSeconds="60")
+    K.batch.v1.Job("job", metadata=SOON, spec={{"backoff_limit": 0, "template": {{"spec": {{
         "restart_policy": "Never", "termination_grace_period_seconds": 0, "containers": [{{
             "name": "main", "image": {image!r}, "image_pull_policy": "IfNotPresent",
             "command": ["sh", "-c", "for i in 1 2 3; do echo step $i; done; echo no such file >&2; exit 7"]}}]}}}}}})

@@ -59,7 +59,8 @@ def test_import_command(project: KubernetesProject, cluster_access: Cluster) -> 
         "data": {"key": "value"},
     }
     project.declare("""
-    K.core.v1.ConfigMap("config", metadata={"namespace": NS, "name": "config", "labels": {"a": "1"}}, data={"key": "value"})
+    K.core.v1.ConfigMap("config", data={"key": "value"},
+                        metadata={"namespace": NS, "name": "config", "labels": {"a": "1"}})
     """)
     project.assert_no_change()
     assert "does not exist" in project.pulumi(*words, "kubernetes:core/v1:ConfigMap", "none", "no/where", fails=True)

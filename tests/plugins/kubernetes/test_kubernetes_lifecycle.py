@@ -238,8 +238,8 @@ def test_what_holds_a_namespace_is_named(project: KubernetesProject, cluster_acc
         f'K.core.v1.Namespace("ns", metadata={{"name": "{name}", "annotations": {{"pulumi.com/timeoutSeconds": "8"}}}})'
     )
     project.up()
-    body = f'{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"c","namespace":"{name}","finalizers":["test.local/hold"]}}}}'
-    cluster_access.kubectl("apply", "-f", "-", stdin=body)
+    body = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "finalizers": ["test.local/hold"]}}'
+    cluster_access.kubectl("apply", "-n", name, "-f", "-", stdin=body)
     done = project.pulumi("destroy", "--yes", fails=True)
     assert f"Namespace {name} isn't gone after 8 s: " in done
     assert "test.local/hold in 1 resource instances" in done

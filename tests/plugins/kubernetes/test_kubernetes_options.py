@@ -37,8 +37,8 @@ def test_kubeconfig_as_relative_path_and_as_text(project: KubernetesProject, clu
     project.up()
     assert "clusters:" not in project.pulumi("stack", "export")
     project.assert_no_change()
-    # Resources of the default namespace move with it.
-    project.declare(PROGRAM.format("kubeconfig='cluster.yaml', namespace='default'"))
+    # Resources of the default namespace move with it, even to one that isn't there yet.
+    project.declare(PROGRAM.format("kubeconfig='cluster.yaml', namespace='another'"))
     assert "to replace" in project.preview()
 
 
@@ -65,8 +65,8 @@ def test_a_server_that_doesnt_answer(project: KubernetesProject) -> None:
     project.write("dead.yaml", kubeconfig(f"https://127.0.0.1:{port}"))
     shown = failing(project, "kubeconfig='dead.yaml'")
     assert (
-        f"the Kubernetes API server https://127.0.0.1:{port} doesn't answer (Connection refused); check that the cluster "
-        f"runs, and that context 'one' (kubeconfig {project.folder}/dead.yaml) is the one you mean"
+        f"the Kubernetes API server https://127.0.0.1:{port} doesn't answer (Connection refused); check that the "
+        f"cluster runs, and that context 'one' (kubeconfig {project.folder}/dead.yaml) is the one you mean"
     ) in shown
 
 

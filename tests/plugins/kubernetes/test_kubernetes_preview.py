@@ -58,8 +58,8 @@ def test_a_kind_that_nobody_defines(project: KubernetesProject) -> None:
     project.preview()
     done = project.up(fails=True)
     assert (
-        "the cluster has no kind Thing in nobody.test.local/v1: install what defines it (a CustomResourceDefinition), or "
-        "make this resource depend on what installs it"
+        "the cluster has no kind Thing in nobody.test.local/v1: install what defines it (a CustomResourceDefinition), "
+        "or make this resource depend on what installs it"
     ) in done
     assert "Traceback" not in done
 
@@ -67,7 +67,8 @@ def test_a_kind_that_nobody_defines(project: KubernetesProject) -> None:
 def test_unknown_inputs_are_shown_as_such(project: KubernetesProject) -> None:
     project.declare("""
     first = K.core.v1.ServiceAccount("first", metadata=named("first"))
-    K.core.v1.ConfigMap("second", metadata={"namespace": NS, "name": first.metadata.uid}, data={"uid": first.metadata.uid})
+    uid = first.metadata.uid
+    K.core.v1.ConfigMap("second", metadata={"namespace": NS, "name": uid}, data={"uid": uid})
     """)
     # In a preview, what only the server can say is missing from metadata: None, not a wrong value.
     shown = project.preview()

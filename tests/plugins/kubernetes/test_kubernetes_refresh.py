@@ -30,7 +30,8 @@ def test_drift_is_shown_and_repaired(project: KubernetesProject, cluster_access:
     cluster_access.kubectl("set", "image", *by_hand, "deployment/app", "app=other")
     cluster_access.kubectl("set", "env", *by_hand, "deployment/app", "A-")
     cluster_access.kubectl("scale", *by_hand, "deployment/app", "--replicas", "3")
-    ports = '[{"op": "replace", "path": "/spec/ports/0/port", "value": 81}, {"op": "add", "path": "/spec/selector/b", "value": "2"}]'
+    ports = """[{"op": "replace", "path": "/spec/ports/0/port", "value": 81},
+                {"op": "add", "path": "/spec/selector/b", "value": "2"}]"""
     cluster_access.kubectl("patch", *by_hand, "service/service", "--type", "json", "-p", ports)
     cluster_access.kubectl("label", *by_hand, "serviceaccount/robot", "a=2", "mine=too", "--overwrite")
     cluster_access.kubectl(
@@ -80,8 +81,8 @@ def test_a_change_behind_pulumis_back_is_a_conflict(project: KubernetesProject, 
     cluster_access.kubectl("scale", "-n", project.namespace, "deployment/app", "--replicas", "3")
     project.declare(PROGRAM.replace('"one"', '"two"'))
     conflict = (
-        f"Deployment {project.namespace}/app: fields are managed by somebody else: .spec.replicas (owned by kubectl). To "
-        'take them over, set the annotation pulumi.com/patchForce: "true"; to leave them alone, take them out of the '
+        f"Deployment {project.namespace}/app: fields are managed by somebody else: .spec.replicas (owned by kubectl). "
+        'To take them over, set the annotation pulumi.com/patchForce: "true"; to leave them alone, take them out of the '
         "program, or list them in ignore_changes"
     )
     assert conflict in project.preview(fails=True)
@@ -110,7 +111,8 @@ def test_an_unready_object_is_noticed_by_refresh_and_waited_for_by_up(
 ) -> None:
     program = """
     K.core.v1.PersistentVolumeClaim("claim", metadata=named("claim"{0}), spec={{
-        "access_modes": ["ReadWriteOnce"], "storage_class_name": "none", "resources": {{"requests": {{"storage": "1Mi"}}}}}})
+        "access_modes": ["ReadWriteOnce"], "storage_class_name": "none",
+        "resources": {{"requests": {{"storage": "1Mi"}}}}}})
     """
     project.declare(program.format(', timeoutSeconds="1"'))
     project.up(fails=True)
