@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from . import causes
 from .errors import ApiError, Json, NotReadyError, PluginError, UnreachableError
 from .kinds import Kind, describe
-from .readiness import Others, Related, Verdict, evaluate, related, waiting
+from .readiness import Others, Verdict, evaluate, waiting
+from .related import Related, related
 
 if TYPE_CHECKING:
     from .client import Client

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from .errors import Json, PluginError
 from .kinds import Kind
-from .readiness import Others, condition, default_storage_class, ingress_services
+from .readiness import Others, condition
+from .related import default_storage_class, ingress_services
 
 if TYPE_CHECKING:
     from .client import Client
@@ -29,17 +30,19 @@ def _of_pod(pod: Json) -> list[str]:
         return []
     if status.get("phase") == "Succeeded":
         return []
+    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    causes = [cause for container in containers if (cause := _of_container(container))]
+    if causes:
+        return causes
+    if status.get("phase") == "Failed":
+        return [f"pod failed: {status.get('message') or status.get('reason') or 'no reason given'}"]
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         return [f"no node can take it: {scheduled.get('message') or scheduled.get('reason')}"]
     if not scheduled and not (pod.get("spec") or {}).get("nodeName"):
         scheduler = (pod.get("spec") or {}).get("schedulerName")
         return [f"no scheduler has chosen a node yet (its schedulerName is {scheduler})"]
-    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    causes = [cause for container in containers if (cause := _of_container(container))]
-    if not causes and status.get("phase") == "Failed":
-        return [f"pod failed: {status.get('message') or status.get('reason') or 'no reason given'}"]
-    return causes
+    return []
 
 
 def _of_container(container: Json) -> str | None:

@@ -7,20 +7,15 @@ up by discovery, one request for each API group version that is used.
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
 
-from .credentials import Credentials
-from .errors import ApiError, Json, KindMissingError, PluginError, UnreachableError
+from .errors import ApiError, Json, KindMissingError
 from .kinds import Kind
 from .kubeconfig import Connection
-
-_ATTEMPTS = 6
-"""How often a request is sent while the server is overloaded or restarting: six times in 6.2 s."""
+from .transport import Answer, Transport
 
 _WATCH_SECONDS = 300
 """A watch is opened anew after this time; proxies in between tend to cut longer ones."""
@@ -41,30 +36,17 @@ class Endpoint:
         return f"{self.root}{scope}/{self.plural}" + (f"/{name}" if name else "")
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the API server answered."""
-
-    body: Json
-    warnings: list[str]
-    """Texts of the ``Warning`` headers, such as of a deprecated API."""
-
-
 class Client:
     """One cluster, as one user. Safe for any number of tasks of one event loop."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._credentials = Credentials(connection)
-        self._opening = asyncio.Lock()
-        self._session: aiohttp.ClientSession | None = None
+        self._transport = Transport(connection)
         self._discovered: dict[str, asyncio.Task[dict[str, Endpoint]]] = {}
-        self._has_answered = False
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._transport.close()
 
     async def endpoint(self, kind: Kind) -> Endpoint:
         """Where ``kind`` is served; looked up again if it wasn't there before (its CRD may be new).
@@ -88,7 +70,7 @@ class Client:
         """The live object, ``None`` if there is none."""
         endpoint = await self.endpoint(kind)
         try:
-            return (await self.request("GET", endpoint.path(namespace, name))).body
+            return (await self._transport.request("GET", endpoint.path(namespace, name))).body
         except ApiError as error:
             if error.code == 404:
                 return None
@@ -97,7 +79,7 @@ class Client:
     async def list_objects(self, kind: Kind, namespace: str | None, **selectors: str) -> Json:
         """Objects of a kind (a ``…List``); ``labelSelector`` and ``fieldSelector`` narrow it."""
         endpoint = await self.endpoint(kind)
-        return (await self.request("GET", endpoint.path(namespace), params=selectors)).body
+        return (await self._transport.request("GET", endpoint.path(namespace), params=selectors)).body
 
     async def apply(
         self, kind: Kind, namespace: str | None, body: Json, manager: str, *, force: bool = False, dry_run: bool = False
@@ -108,7 +90,7 @@ class Client:
         if dry_run:
             params["dryRun"] = "All"
         path = endpoint.path(namespace, body["metadata"]["name"])
-        return await self.request("PATCH", path, params, body, "application/apply-patch+yaml")
+        return await self._transport.request("PATCH", path, params, body, "application/apply-patch+yaml")
 
     async def set_managed_fields(self, kind: Kind, live: Json, entries: list[Json]) -> None:
         """Replace an object's ``managedFields``, unless somebody has changed the object meanwhile."""
@@ -118,13 +100,15 @@ class Client:
             {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
         ]
         path = (await self.endpoint(kind)).path(metadata.get("namespace"), metadata["name"])
-        await self.request("PATCH", path, body=patch, content_type="application/json-patch+json")
+        await self._transport.request("PATCH", path, body=patch, content_type="application/json-patch+json")
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, propagation: str) -> bool:
         """Ask for an object's deletion; ``False`` if there is none."""
         endpoint = await self.endpoint(kind)
         try:
-            await self.request("DELETE", endpoint.path(namespace, name), body={"propagationPolicy": propagation})
+            await self._transport.request(
+                "DELETE", endpoint.path(namespace, name), body={"propagationPolicy": propagation}
+            )
         except ApiError as error:
             if error.code == 404:
                 return False
@@ -135,7 +119,9 @@ class Client:
         """The last lines that a container wrote, or that its previous instance did."""
         params = {"container": container, "previous": str(previous).lower(), "tailLines": str(lines)}
         try:
-            async with self._open("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params) as response:
+            async with self._transport.open(
+                "GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params
+            ) as response:
                 text = await response.text(errors="replace") if response.ok else ""
         except aiohttp.ClientError:
             return []
@@ -150,7 +136,7 @@ class Client:
         """
         path = (await self.endpoint(kind)).path(namespace)
         while True:
-            listed = (await self.request("GET", path, params=selectors)).body
+            listed = (await self._transport.request("GET", path, params=selectors)).body
             # The items of a list don't say what they are.
             items = [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in listed.get("items") or []]
             yield "LISTED", {**listed, "items": items}
@@ -165,7 +151,7 @@ class Client:
         while True:
             params = {**selectors, "watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
             params["timeoutSeconds"] = str(_WATCH_SECONDS)
-            async with self._open("GET", path, params, timeout=None) as response:
+            async with self._transport.open("GET", path, params, timeout=None) as response:
                 if not response.ok:
                     return
                 buffer = b""
@@ -178,117 +164,6 @@ class Client:
                         version = event["object"]["metadata"]["resourceVersion"]
                         if event["type"] != "BOOKMARK":
                             yield event["type"], event["object"]
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str] | None = None,
-        body: Json | list[Json] | None = None,
-        content_type: str = "application/json",
-    ) -> Answer:
-        """Send a request that may be repeated (all of ours may), and wait for its answer.
-
-        Raises:
-            ApiError: The server refused it.
-            UnreachableError: The server doesn't answer.
-        """
-        data = None if body is None else json.dumps(body).encode()
-        for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
-            delay = 0.2 * 2**attempt
-            try:
-                async with self._open(method, path, params, data, content_type) as response:
-                    retry = response.status in (429, 503) or (not response.ok and "Retry-After" in response.headers)
-                    if not retry or last:
-                        return await self._answer(response)
-                    asked = response.headers.get("Retry-After", "")
-                    delay = min(float(asked), 5.0) if asked.isdigit() else delay
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                # A server that has answered before is most likely restarting.
-                if last or not self._has_answered or isinstance(error, aiohttp.ClientSSLError):
-                    raise self._unreachable(error) from None
-            await asyncio.sleep(delay)
-        raise AssertionError("the last attempt returns or raises")
-
-    @asynccontextmanager
-    async def _open(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str] | None = None,
-        data: bytes | None = None,
-        content_type: str = "application/json",
-        timeout: float | None = 60,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        session = await self._connected()
-        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if data else {})
-        async with session.request(
-            method,
-            self.connection.server + path,
-            headers=headers | await self._credentials.headers(),
-            params=params,
-            data=data,
-            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=10),
-            proxy=self.connection.cluster.get("proxy-url"),
-            server_hostname=self.connection.cluster.get("tls-server-name"),
-        ) as response:
-            yield response
-
-    async def _connected(self) -> aiohttp.ClientSession:
-        async with self._opening:
-            if self._session is None:
-                # No limit: each wait keeps a connection of its own open.
-                connector = aiohttp.TCPConnector(ssl=await self._credentials.tls(), limit=0)
-                self._session = aiohttp.ClientSession(connector=connector, trust_env=True)
-            return self._session
-
-    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
-        text = await response.text(errors="replace")
-        try:
-            body = json.loads(text)
-        except ValueError:
-            body = None
-        if response.status == 404 and not isinstance(body, dict):
-            raise ApiError(404, {})  # What the API server says of an API group that it doesn't have.
-        if not isinstance(body, dict):
-            raise self._not_kubernetes(f"HTTP {response.status} with {response.content_type}")
-        self._has_answered = True
-        if not response.ok:
-            raise ApiError(response.status, body, self._explain(response.status, body.get("message") or ""))
-        warnings = [header.split('"')[1] for header in response.headers.getall("Warning", []) if '"' in header]
-        return Answer(body, warnings)
-
-    def _explain(self, status: int, message: str) -> str | None:
-        if status == 401:
-            return f"{self.connection.server} doesn't accept the credentials of {self._whereabouts}; renew them"
-        if status == 403 and "cannot" in message and 'User "' in message:
-            return f"{message}; grant that permission, or use another user than that of {self._whereabouts}"
-        return None
-
-    def _not_kubernetes(self, answer: str) -> PluginError:
-        return PluginError(
-            f"{self.connection.server} isn't a Kubernetes API server: it answered {answer}; check the server of "
-            f"{self._whereabouts}"
-        )
-
-    def _unreachable(self, error: Exception) -> UnreachableError:
-        server = f"the Kubernetes API server {self.connection.server}"
-        if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            why = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
-            return UnreachableError(
-                f"{server} can't be trusted ({why}); check the certificate-authority of {self._whereabouts}"
-            )
-        number = getattr(getattr(error, "os_error", error), "errno", None)
-        why = "no answer in time" if isinstance(error, TimeoutError) else os.strerror(number) if number else error
-        return UnreachableError(
-            f"{server} doesn't answer ({why}); check that the cluster runs, and that {self._whereabouts} is the one "
-            "you mean"
-        )
-
-    @property
-    def _whereabouts(self) -> str:
-        return f"context {self.connection.context!r} ({self.connection.source})"
 
     async def _discover(self, api_version: str) -> dict[str, Endpoint]:
         task = self._discovered.get(api_version)
@@ -304,12 +179,12 @@ class Client:
     async def _endpoints(self, api_version: str) -> dict[str, Endpoint]:
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            resources = (await self.request("GET", root)).body["resources"]
+            resources = (await self._transport.request("GET", root)).body["resources"]
         except ApiError as error:
             if error.code != 404:
                 raise
             if api_version == "v1":
-                raise self._not_kubernetes("HTTP 404 to a request for its core API") from None
+                raise self._transport.not_kubernetes("HTTP 404 to a request for its core API") from None
             resources = []
         # Names with a slash are subresources.
         kinds = [resource for resource in resources if "/" not in resource["name"]]

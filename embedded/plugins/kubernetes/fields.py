@@ -73,8 +73,7 @@ def owned(live: Json, operation: str) -> Json:
     for entry in live.get("metadata", {}).get("managedFields") or []:
         if entry.get("operation") == operation and not entry.get("subresource"):
             merge(merged, entry.get("fieldsV1") or {})
-    part = _extract(live, merged)
-    return part if isinstance(part, dict) else {}
+    return dict(_extract(live, merged)) if merged else {}
 
 
 def is_manager(live: Json, name: str) -> bool:
@@ -126,14 +125,13 @@ def contains(value: Any, path: str) -> bool:
             return int(selector) < len(value) and contains(value[int(selector)], rest)
         if selector.startswith("="):
             return json.loads(selector[1:]) in value
-        wanted = {key: json.loads(text) for key, text in _KEY.findall(selector)}
-        return any(
-            contains(item, rest)
-            for item in value
-            if same_element(tuple(wanted), wanted, item) and _shares(wanted, item)
-        )
+        keys = {key: json.loads(text) for key, text in _KEY.findall(selector)}
+        return any(contains(item, rest) for item in value if is_element(item, keys))
     return False
 
 
-def _shares(wanted: Json, item: Json) -> bool:
-    return any(item.get(key) == expected for key, expected in wanted.items())
+def is_element(item: Any, keys: Json) -> bool:
+    """Whether an element of a list is the one with these keys; inputs may leave some of them to their defaults."""
+    if not isinstance(item, dict) or not any(name in item for name in keys):
+        return False
+    return all(item.get(name, expected) == expected for name, expected in keys.items())

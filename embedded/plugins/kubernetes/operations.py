@@ -1,11 +1,10 @@
 """What is done to one object of the cluster: apply, read and delete it, and wait for the outcome."""
 
 import asyncio
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from . import annotations, awaiting, drift, fields, ownership
+from . import annotations, awaiting, drift, fields, ownership, refusals
 from .errors import ApiError, Json, KindMissingError, NotReadyError, PluginError, UnreachableError
 from .kinds import Form, Kind, describe
 from .options import Options
@@ -74,7 +73,7 @@ class Operations:
         except KindMissingError:
             return predict(inputs, None)
         except ApiError as error:
-            if _waits_for_others(error):
+            if refusals.waits_for_others(error):
                 return predict(inputs, None)
             raise
 
@@ -115,7 +114,7 @@ class Operations:
         except KindMissingError:
             return overlay(recorded, inputs)
         except ApiError as error:
-            if _waits_for_others(error):
+            if refusals.waits_for_others(error):
                 return overlay(recorded, inputs)
             raise
         except UnreachableError as error:
@@ -169,8 +168,7 @@ class Operations:
             return None
         except UnreachableError as error:
             if not self._options.delete_unreachable:
-                hint = "if the cluster is gone for good, set PULUMI_K8S_DELETE_UNREACHABLE=true and run this again"
-                raise UnreachableError(f"{error}; {hint}") from None
+                raise UnreachableError(f"{error}; {refusals.GONE_FOR_GOOD}") from None
             self._log.warn(target.urn, f"forgotten: {error}")
             return None
 
@@ -200,8 +198,7 @@ class Operations:
             return
         except UnreachableError as error:
             if not self._options.delete_unreachable:
-                hint = "if the cluster is gone for good, set PULUMI_K8S_DELETE_UNREACHABLE=true and run this again"
-                raise UnreachableError(f"{error}; {hint}") from None
+                raise UnreachableError(f"{error}; {refusals.GONE_FOR_GOOD}") from None
             self._log.warn(target.urn, f"forgotten: {error}")
             return
         if live is None:
@@ -264,9 +261,9 @@ class Operations:
             conflicts = [cause for cause in error.causes if cause.get("reason") == "FieldManagerConflict"]
             what = describe(target.kind.name, target.namespace, target.name)
             if not conflicts:
-                raise error.worded(_sentence(what, error)) from None
+                raise error.worded(refusals.sentence(what, error)) from None
             if recorded is None or not await self._seen(target, recorded, conflicts):
-                raise PluginError(_conflict(what, conflicts)) from None
+                raise PluginError(refusals.conflict(what, conflicts)) from None
             answer = await self._client.apply(*arguments, force=True, dry_run=dry_run)
         if not dry_run and not self._options.suppress_warnings:
             for text in answer.warnings:
@@ -327,30 +324,3 @@ class Operations:
             )
         finally:
             await self._log.clear(target.urn)
-
-
-def _waits_for_others(error: ApiError) -> bool:
-    """Whether a dry run failed only since something that the program makes first isn't there in a preview."""
-    if error.code == 404:
-        return True
-    text = str(error)
-    return (error.code == 403 and "not found" in text) or (error.code == 400 and "does not support dry run" in text)
-
-
-def _sentence(what: str, error: ApiError) -> str:
-    """The API server's words on one line, with the object in front if they don't name it."""
-    text = re.sub(r"\s+", " ", str(error)).strip()
-    return text if what.rpartition("/")[2].rpartition(" ")[2] in text else f"{what}: {text}"
-
-
-def _conflict(what: str, conflicts: list[Json]) -> str:
-    owners: dict[str, list[str]] = {}
-    for conflict in conflicts:
-        found = re.search(r'conflict with "([^"]*)"', str(conflict.get("message")))
-        owners.setdefault(found[1] if found else "another manager", []).append(str(conflict.get("field")))
-    owned = "; ".join(f"{', '.join(paths)} (owned by {owner})" for owner, paths in owners.items())
-    return (
-        f"{what}: fields are managed by somebody else: {owned}. To take them over, set the annotation "
-        f'{annotations.PATCH_FORCE}: "true"; to leave them alone, take them out of the program, or list them in '
-        "ignore_changes"
-    )

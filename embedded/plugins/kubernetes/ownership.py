@@ -67,18 +67,11 @@ def _at(value: Any, key: str) -> Any:
         return value.get(rest)
     if kind == "k" and isinstance(value, list):
         wanted = json.loads(rest)
-        return next((item for item in value if _is_element(item, wanted)), None)
+        return next((item for item in value if fields.is_element(item, wanted)), None)
     if kind == "v" and isinstance(value, list):
         wanted = json.loads(rest)
         return wanted if wanted in value else None
     return None
-
-
-def _is_element(item: Any, keys: Json) -> bool:
-    # Inputs may leave a key to its default (a port's protocol), the first one never.
-    if not isinstance(item, dict) or not any(name in item for name in keys):
-        return False
-    return all(item.get(name, expected) == expected for name, expected in keys.items())
 
 
 def _subtract(tree: Json, surplus: Json) -> None:

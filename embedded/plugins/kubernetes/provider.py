@@ -38,7 +38,7 @@ class KubernetesProvider(sdk.Provider):
         self._interrupt = asyncio.Event()
         self._options = options.Options()
         self._connection: kubeconfig.Connection | None = None
-        self._client: "Client | None" = None
+        self._client: Client | None = None
 
     async def get_schema(self, request: sdk.GetSchemaRequest) -> sdk.GetSchemaResponse:  # noqa: ARG002
         """The least that is a schema: the SDK is the official one, which needs none from here."""

@@ -65,7 +65,7 @@ class EngineLog:
                 self._queue.task_done()
 
 
-class _ErrorReporter(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+class _ErrorReporter(grpc.aio.ServerInterceptor):
     """Turns exceptions into the engine's errors."""
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
@@ -133,8 +133,8 @@ async def _serve(version: str, engine: str, provider: KubernetesProvider) -> Non
     await server.start()
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    # The engine ends plugins with SIGINT once it's done with them; Ctrl-C reaches them as the Cancel call instead, since
-    # they are process groups of their own.
+    # The engine ends plugins with SIGINT once it's done with them; Ctrl-C reaches them as the Cancel call instead,
+    # since they are process groups of their own.
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     # An engine that was killed doesn't tell.

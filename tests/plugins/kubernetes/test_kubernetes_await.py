@@ -126,7 +126,7 @@ def test_up_waits_until_all_is_ready(project: KubernetesProject, cluster_access:
             "name": service.metadata.name, "port": {"number": 80}}}}]}}]})
     """)  # fmt: skip
     address = {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}}
-    pods = {"web": READY, "sts": READY, "pod": READY, "job": {"phase": "Succeeded"}}
+    pods: dict[str, dict[str, Any]] = {"web": READY, "sts": READY, "pod": READY, "job": {"phase": "Succeeded"}}
     with start(project) as up:
         assert eventually(done(cluster_access, project.namespace, "pvc", "claim", {"phase": "Bound"}))
         assert eventually(Kubelet(cluster_access, project.namespace, pods))

@@ -82,8 +82,8 @@ def test_a_change_behind_pulumis_back_is_a_conflict(project: KubernetesProject, 
     project.declare(PROGRAM.replace('"one"', '"two"'))
     conflict = (
         f"Deployment {project.namespace}/app: fields are managed by somebody else: .spec.replicas (owned by kubectl). "
-        'To take them over, set the annotation pulumi.com/patchForce: "true"; to leave them alone, take them out of the '
-        "program, or list them in ignore_changes"
+        'To take them over, set the annotation pulumi.com/patchForce: "true"; to leave them alone, take them out of '
+        "the program, or list them in ignore_changes"
     )
     assert conflict in project.preview(fails=True)
     assert conflict in project.up(fails=True)

@@ -1,0 +1,155 @@
+"""Requests to one API server: sent as its user, repeated where that helps, and with errors that say what to do."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from .credentials import Credentials
+from .errors import ApiError, Json, PluginError, UnreachableError
+from .kubeconfig import Connection
+
+_ATTEMPTS = 6
+"""How often a request is sent while the server is overloaded or restarting: six times in 6.2 s."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API server answered."""
+
+    body: Json
+    warnings: list[str]
+    """Texts of the ``Warning`` headers, such as of a deprecated API."""
+
+
+class Transport:
+    """The connections to one API server, for any number of tasks of one event loop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._credentials = Credentials(connection)
+        self._opening = asyncio.Lock()
+        self._session: aiohttp.ClientSession | None = None
+        self._has_answered = False
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        body: Json | list[Json] | None = None,
+        content_type: str = "application/json",
+    ) -> Answer:
+        """Send a request that may be repeated (all of ours may), and wait for its answer.
+
+        Raises:
+            ApiError: The server refused it.
+            UnreachableError: The server doesn't answer.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        for attempt in range(_ATTEMPTS):
+            last = attempt == _ATTEMPTS - 1
+            delay = 0.2 * 2**attempt
+            try:
+                async with self.open(method, path, params, data, content_type) as response:
+                    retry = response.status in (429, 503) or (not response.ok and "Retry-After" in response.headers)
+                    if not retry or last:
+                        return await self._answer(response)
+                    asked = response.headers.get("Retry-After", "")
+                    delay = min(float(asked), 5.0) if asked.isdigit() else delay
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                # A server that has answered before is most likely restarting.
+                if last or not self._has_answered or isinstance(error, aiohttp.ClientSSLError):
+                    raise self._unreachable(error) from None
+            await asyncio.sleep(delay)
+        raise AssertionError("the last attempt returns or raises")
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        content_type: str = "application/json",
+        timeout: float | None = 60,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response as it comes, for what is read bit by bit; ``timeout`` in seconds for all of it."""
+        session = await self._connected()
+        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if data else {})
+        async with session.request(
+            method,
+            self._connection.server + path,
+            headers=headers | await self._credentials.headers(),
+            params=params,
+            data=data,
+            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=10),
+            proxy=self._connection.cluster.get("proxy-url"),
+            server_hostname=self._connection.cluster.get("tls-server-name"),
+        ) as response:
+            yield response
+
+    async def _connected(self) -> aiohttp.ClientSession:
+        async with self._opening:
+            if self._session is None:
+                # No limit: each wait keeps a connection of its own open.
+                connector = aiohttp.TCPConnector(ssl=await self._credentials.tls(), limit=0)
+                self._session = aiohttp.ClientSession(connector=connector, trust_env=True)
+            return self._session
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
+        text = await response.text(errors="replace")
+        try:
+            body = json.loads(text)
+        except ValueError:
+            body = None
+        if response.status == 404 and not isinstance(body, dict):
+            raise ApiError(404, {})  # What the API server says of an API group that it doesn't have.
+        if not isinstance(body, dict):
+            raise self.not_kubernetes(f"HTTP {response.status} with {response.content_type}")
+        self._has_answered = True
+        if not response.ok:
+            raise ApiError(response.status, body, self._explain(response.status, body.get("message") or ""))
+        warnings = [header.split('"')[1] for header in response.headers.getall("Warning", []) if '"' in header]
+        return Answer(body, warnings)
+
+    def _explain(self, status: int, message: str) -> str | None:
+        if status == 401:
+            return f"{self._connection.server} doesn't accept the credentials of {self._whereabouts}; renew them"
+        if status == 403 and "cannot" in message and 'User "' in message:
+            return f"{message}; grant that permission, or use another user than that of {self._whereabouts}"
+        return None
+
+    def not_kubernetes(self, answer: str) -> PluginError:
+        """The error for something else than an API server at the address."""
+        return PluginError(
+            f"{self._connection.server} isn't a Kubernetes API server: it answered {answer}; check the server of "
+            f"{self._whereabouts}"
+        )
+
+    def _unreachable(self, error: Exception) -> UnreachableError:
+        server = f"the Kubernetes API server {self._connection.server}"
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            why = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
+            return UnreachableError(
+                f"{server} can't be trusted ({why}); check the certificate-authority of {self._whereabouts}"
+            )
+        number = getattr(getattr(error, "os_error", error), "errno", None)
+        why = "no answer in time" if isinstance(error, TimeoutError) else os.strerror(number) if number else error
+        return UnreachableError(
+            f"{server} doesn't answer ({why}); check that the cluster runs, and that {self._whereabouts} is the one "
+            "you mean"
+        )
+
+    @property
+    def _whereabouts(self) -> str:
+        return f"context {self._connection.context!r} ({self._connection.source})"
