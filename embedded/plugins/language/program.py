@@ -7,6 +7,7 @@ shows up on a command line or in an environment.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import runpy
@@ -38,6 +39,8 @@ def main(pipe: int, engine: str, reported: int) -> int:
     Returns:
         The program's exit code, ``reported`` if it failed and the user has been shown why.
     """
+    # A program is short: at the default threshold, much of its start-up goes into collecting what imports have made.
+    gc.set_threshold(100_000)
     with open(pipe, "rb") as source:
         request = source.read()
     if not request:
