@@ -7,12 +7,14 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.preflight import check
 from embedded.errors import Failure
+from tests.checkout import Checkout
 
 
 @pytest.fixture
@@ -59,3 +61,38 @@ def test_every_held_port_is_named_at_once(tmp_path: Path, held: int) -> None:
 
 def test_the_clusters_own_listeners_are_fine(tmp_path: Path, held: int) -> None:
     check(Files(tmp_path), Ports(http=held, https=59443, registry=59032), own=[os.getpid()])
+
+
+@pytest.fixture
+def configured(site: Checkout) -> Iterator[Checkout]:
+    """The copy, whose configuration and stack are put back afterwards."""
+    yield site
+    site.run("git", "checkout", "-q", "Pulumi.dev.yaml")
+    done = site.run("script/up")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_up_stops_before_anything_is_changed(configured: Checkout, held: int) -> None:
+    configured.pulumi("config", "set", "--path", "ingress.httpPort", str(held))
+    before = configured.pulumi("stack", "export").stdout
+
+    done = configured.run("script/up")
+
+    assert done.returncode == 1
+    assert f"error: port {held} is held by " in done.stderr
+    assert f"(pid {os.getpid()})" in done.stderr
+    assert f"pulumi config set --path inspiration:ingress.httpPort {held + 1}" in done.stderr
+    assert configured.pulumi("stack", "export").stdout == before
+
+
+def test_another_port_is_a_matter_of_the_config(configured: Checkout) -> None:
+    configured.pulumi("config", "set", "--path", "inspiration:ingress.httpPort", "18080")
+
+    done = configured.run("script/up")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "http://inspiration.localhost:18080/" in done.stdout
+    answer = httpx.get("http://127.0.0.1:18080/", headers={"Host": "inspiration.localhost:18080"}, timeout=10)
+    assert answer.status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get("http://127.0.0.1/", timeout=10)
