@@ -68,6 +68,8 @@ def complete(
     """
     completed = {**inputs, "apiVersion": PropertyValue(kind.api_version), "kind": PropertyValue(kind.name)}
     given = inputs.get("metadata") or PropertyValue({})
+    if given.value is None:
+        given = given.with_value({})
     if kind.form is Form.LIST or not isinstance(given.value, Mapping):
         return completed
     metadata = dict(given.value)

@@ -1,16 +1,15 @@
 """Which fields differ, and which of them an object can't change while it lives."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from .errors import ApiError, Json
+from .fields import Path
 from .kinds import Form, Kind
 from .naming import AUTONAMED
-
-Path = tuple[str | int, ...]
 
 
 class Change(Enum):
@@ -30,17 +29,32 @@ class Difference:
 
     @property
     def property_path(self) -> str:
-        """As Pulumi writes it: ``spec.containers[0].image``, ``metadata.labels["app.kubernetes.io/name"]``."""
-        text = ""
-        for step in self.path:
-            if isinstance(step, int):
-                text += f"[{step}]"
-            elif re.fullmatch(r"[A-Za-z_$][\w$]*", step):
-                text += f".{step}" if text else step
-            else:
-                escaped = step.replace("\\", "\\\\").replace('"', '\\"')
-                text += f'["{escaped}"]'
-        return text
+        """As Pulumi writes it."""
+        return property_path(self.path)
+
+
+def property_path(path: Path) -> str:
+    """A path as Pulumi writes it: ``spec.containers[0].image``, ``metadata.labels["app.kubernetes.io/name"]``."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif re.fullmatch(r"[A-Za-z_$][\w$]*", step):
+            text += f".{step}" if text else step
+        else:
+            escaped = step.replace("\\", "\\\\").replace('"', '\\"')
+            text += f'["{escaped}"]'
+    return text
+
+
+def is_ignored(path: Path, ignored: Sequence[str]) -> bool:
+    """Whether a field lies under one of the paths in ``ignore_changes``, in which ``*`` is any key or index."""
+    text = property_path(path)
+    for each in ignored:
+        pattern = re.escape(each).replace(r"\[\*\]", r"\[[^\]]*\]").replace(r"\*", r"[^.\[]+")
+        if re.match(rf"{pattern}(?=$|[.\[])", text):
+            return True
+    return False
 
 
 def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Difference]:

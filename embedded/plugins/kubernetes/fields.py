@@ -12,6 +12,9 @@ from typing import Any
 
 from .errors import Json
 
+Path = tuple[str | int, ...]
+"""Keys and indexes that lead to a field."""
+
 _ELEMENT = re.compile(r"\[((?:\"(?:[^\"\\]|\\.)*\"|[^\]\"])*)\]")
 _KEY = re.compile(r"([A-Za-z0-9_.-]+)=(\"(?:[^\"\\]|\\.)*\"|[^,]+)")
 
@@ -103,31 +106,51 @@ def _extract(value: Any, tree: Json) -> Any:
     return value
 
 
-def contains(value: Any, path: str) -> bool:
-    """Whether some JSON has the field at a path as the API server writes it.
+def locate(value: Any, path: str) -> Path | None:
+    """Where in some JSON a field is; ``None`` if it isn't there.
 
-    Such as ``.spec.template.spec.containers[name="web"].image`` in a conflict, ``spec.ports[0].nodePort`` in a cause.
+    Args:
+        value: The JSON.
+        path: The field as the API server writes it: ``.spec.template.spec.containers[name="web"].image`` in a conflict,
+            ``spec.ports[0].nodePort`` in a cause.
     """
     path = path.removeprefix(".")
     if not path:
-        return True
+        return ()
     if isinstance(value, dict):
         # Keys may have dots themselves (annotations), so each key is tried instead of splitting the path.
-        return any(
-            contains(item, path[len(key) :])
-            for key, item in value.items()
-            if path.startswith(key) and (len(path) == len(key) or path[len(key)] in ".[")
-        )
+        for key, item in value.items():
+            if path.startswith(key) and (len(path) == len(key) or path[len(key)] in ".["):
+                rest = locate(item, path[len(key) :])
+                if rest is not None:
+                    return (key, *rest)
     match = _ELEMENT.match(path)
     if isinstance(value, list) and match:
-        selector, rest = match[1], path[match.end() :]
-        if selector.isdigit():
-            return int(selector) < len(value) and contains(value[int(selector)], rest)
-        if selector.startswith("="):
-            return json.loads(selector[1:]) in value
-        keys = {key: json.loads(text) for key, text in _KEY.findall(selector)}
-        return any(contains(item, rest) for item in value if is_element(item, keys))
-    return False
+        for index, item in enumerate(value):
+            if _is_selected(match[1], index, item):
+                rest = locate(item, path[match.end() :])
+                if rest is not None:
+                    return (index, *rest)
+    return None
+
+
+def _is_selected(selector: str, index: int, item: Any) -> bool:
+    if selector.isdigit():
+        return index == int(selector)
+    if selector.startswith("="):
+        return bool(json.loads(selector[1:]) == item)
+    return is_element(item, {key: json.loads(text) for key, text in _KEY.findall(selector)})
+
+
+def without(value: Any, path: Path) -> Any:
+    """Some JSON without the field at a path."""
+    step, *rest = path
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if key != step}
+        return {**kept, step: without(value[step], tuple(rest))} if rest else kept
+    index = int(step)
+    changed = [without(value[index], tuple(rest))] if rest else []
+    return [*value[:index], *changed, *value[index + 1 :]]
 
 
 def is_element(item: Any, keys: Json) -> bool:

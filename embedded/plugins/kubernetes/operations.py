@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from . import annotations, awaiting, drift, fields, ownership, refusals
+from .diff import is_ignored
 from .errors import ApiError, Json, KindMissingError, NotReadyError, PluginError, UnreachableError
 from .kinds import Form, Kind, describe
 from .options import Options
@@ -44,6 +45,8 @@ class Target:
     """``None`` without a namespace, or for the default one."""
     manager: str
     """Field manager for server-side apply."""
+    ignored: tuple[str, ...] = ()
+    """Pulumi's ``ignore_changes``."""
 
 
 class Operations:
@@ -262,7 +265,17 @@ class Operations:
             what = describe(target.kind.name, target.namespace, target.name)
             if not conflicts:
                 raise error.worded(refusals.sentence(what, error)) from None
-            if recorded is None or not await self._seen(target, recorded, conflicts):
+            if recorded is None:
+                raise PluginError(refusals.conflict(what, conflicts)) from None
+            left = inputs
+            for conflict in conflicts:
+                path = fields.locate(left, str(conflict.get("field")))
+                if path and is_ignored(path, target.ignored):
+                    left = fields.without(left, path)
+            if left != inputs:
+                # What the program ignores and somebody else manages is left to them.
+                return await self._apply(target, left, recorded, dry_run=dry_run)
+            if not await self._seen(target, recorded, conflicts):
                 raise PluginError(refusals.conflict(what, conflicts)) from None
             answer = await self._client.apply(*arguments, force=True, dry_run=dry_run)
         if not dry_run and not self._options.suppress_warnings:
@@ -273,7 +286,7 @@ class Operations:
     async def _seen(self, target: Target, recorded: Json, conflicts: list[Json]) -> bool:
         """Whether all conflicts are drift that a refresh has shown to the user, who then wants it repaired."""
         inputs = recorded.get(INPUTS) or {}
-        if not all(fields.contains(inputs, str(conflict.get("field"))) for conflict in conflicts):
+        if not all(fields.locate(inputs, str(conflict.get("field"))) for conflict in conflicts):
             return False
         live = await self._client.get(target.kind, target.namespace, target.name)
         return live is not None and drift.live_inputs(inputs, recorded, live) == inputs

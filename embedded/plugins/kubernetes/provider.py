@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -104,7 +104,7 @@ class KubernetesProvider(sdk.Provider):
             found = [difference for difference in found if difference.change is not diff.Change.DELETE]
         replaced = diff.replaced_by(kind, old, new, found, self._options.mutable)
         if found and not replaced and kind.form is Form.OBJECT and not has_unknown(new):
-            target = self._target(request.urn, kind, new, recorded)
+            target = self._target(request.urn, kind, new, recorded, request.ignore_changes)
             refusal = await self._operations(kind).try_update(target, new, recorded)
             replaced = diff.refused_as_immutable(refusal, found) if refusal else []
         replaces = [difference.property_path for difference in replaced]
@@ -143,7 +143,7 @@ class KubernetesProvider(sdk.Provider):
         """Apply new inputs to the object, or show what would become of it."""
         inputs, recorded = to_json(request.news), to_json(request.olds)
         kind = resolve(request.type, inputs)
-        target = self._target(request.urn, kind, inputs, recorded)
+        target = self._target(request.urn, kind, inputs, recorded, request.ignore_changes)
         operations = self._operations(kind)
         with _keeping_secrets(request.news, request.olds):
             if request.preview:
@@ -221,11 +221,11 @@ class KubernetesProvider(sdk.Provider):
         single = Operations(self._client, self._options, self._log, self._interrupt)
         return ListOperations(single) if kind.form is Form.LIST else single
 
-    def _target(self, urn: str, kind: Kind, inputs: Json, recorded: Json) -> Target:
+    def _target(self, urn: str, kind: Kind, inputs: Json, recorded: Json, ignored: Iterable[str] = ()) -> Target:
         metadata = inputs.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
         manager = annotations.field_manager(inputs) or recorded.get(state.FIELD_MANAGER) or naming.field_manager(urn)
-        return Target(urn, kind, metadata.get("name") or "", metadata.get("namespace"), manager)
+        return Target(urn, kind, metadata.get("name") or "", metadata.get("namespace"), manager, tuple(ignored))
 
 
 def _is_other_cluster(old: Json, new: Json) -> bool:

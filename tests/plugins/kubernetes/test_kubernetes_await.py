@@ -233,6 +233,27 @@ def test_a_failed_update_can_be_corrected(project: KubernetesProject, cluster_ac
     project.assert_no_change()
 
 
+def test_a_failed_job_can_be_replaced(project: KubernetesProject, cluster_access: Cluster) -> None:
+    project.declare(POD, """
+    K.batch.v1.Job("job", metadata=named("job", replaceUnready="true"), spec={
+        "backoff_limit": 0, "template": pods("job", restart_policy="Never")})
+    """)  # fmt: skip
+    with start(project) as up:
+        assert eventually(Kubelet(cluster_access, project.namespace, {"job": {"phase": "Failed"}}))
+        up.finish(fails=True)
+    with start(project) as up:
+
+        def succeed() -> bool:
+            pods = cluster_access.object("pods", "-n", project.namespace)["items"]
+            fresh = [pod for pod in pods if pod["status"]["phase"] == "Pending"]
+            for pod in fresh:
+                cluster_access.set_status("pod", pod["metadata"]["name"], project.namespace, {"phase": "Succeeded"})
+            return bool(fresh)
+
+        assert eventually(succeed)
+        assert "1 replaced" in up.finish()
+
+
 def test_ctrl_c_ends_the_wait_and_keeps_the_object(project: KubernetesProject, cluster_access: Cluster) -> None:
     project.declare(POD, 'deployment("app", named("app"))')
     with start(project) as up:

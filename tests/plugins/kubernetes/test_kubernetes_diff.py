@@ -10,6 +10,7 @@ from embedded.plugins.kubernetes.diff import (
     Change,
     Difference,
     differences,
+    is_ignored,
     must_delete_first,
     refused_as_immutable,
     replaced_by,
@@ -62,6 +63,29 @@ def equal(old: Any, new: Any) -> bool:
 )
 def test_property_paths(path: tuple[str | int, ...], text: str) -> None:
     assert Difference(path, Change.UPDATE).property_path == text
+
+
+@pytest.mark.parametrize(
+    ("ignored", "is_so"),
+    [
+        ("spec.replicas", True),
+        ("spec", True),
+        ("spec.replicas.more", False),
+        ("spec.replica", False),
+        ("spec.*", True),
+        ("*", True),
+        ("status", False),
+    ],
+)
+def test_ignored_paths(ignored: str, is_so: bool) -> None:
+    assert is_ignored(("spec", "replicas"), [ignored]) is is_so
+
+
+def test_ignored_elements() -> None:
+    path = ("spec", "containers", 1, "image")
+    assert is_ignored(path, ["spec.containers[*].image"])
+    assert is_ignored(path, ["spec.containers[1]"])
+    assert not is_ignored(path, ["spec.containers[0].image"])
 
 
 def changed(kind: Kind, old: Any, new: Any, mutable: frozenset[str] = frozenset()) -> set[str]:

@@ -46,7 +46,16 @@ OBJECT = {
     ],
 )
 def test_paths_as_the_api_server_writes_them(path: str, there: bool) -> None:
-    assert fields.contains(OBJECT, path) is there
+    assert (fields.locate(OBJECT, path) is not None) is there
+
+
+def test_a_field_is_located_and_left_out() -> None:
+    where = fields.locate(OBJECT, '.spec.containers[name="a"].image')
+    assert where == ("spec", "containers", 0, "image")
+    left = fields.without(OBJECT, where)
+    assert left["spec"]["containers"] == [{"name": "a", "ports": [{"containerPort": 80}]}]
+    assert fields.without(OBJECT, ("spec", "containers", 0))["spec"]["containers"] == []
+    assert fields.without(OBJECT, ("spec",)) == {"metadata": OBJECT["metadata"]}
 
 
 @given(OBJECTS, OBJECTS)

@@ -87,9 +87,17 @@ def test_a_change_behind_pulumis_back_is_a_conflict(project: KubernetesProject, 
     )
     assert conflict in project.preview(fails=True)
     assert conflict in project.up(fails=True)
-    project.declare(
-        PROGRAM.replace('"one"', '"two"').replace('skipAwait="true"', 'skipAwait="true", patchForce="true"', 1)
+
+    ignoring = PROGRAM.replace('"one"', '"two"').replace(
+        "},\n})", '},\n}, opts=Options(ignore_changes=["spec.replicas"]))', 1
     )
+    project.declare(ignoring)
+    project.up()
+    live = cluster_access.object("-n", project.namespace, "deployment/app")["spec"]
+    assert (live["replicas"], live["template"]["spec"]["containers"][0]["image"]) == (3, "two")
+
+    forced = 'skipAwait="true", patchForce="true"'
+    project.declare(PROGRAM.replace('"one"', '"three"').replace('skipAwait="true"', forced, 1))
     project.up()
     assert cluster_access.object("-n", project.namespace, "deployment/app")["spec"]["replicas"] == 1
 
