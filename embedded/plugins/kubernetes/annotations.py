@@ -29,9 +29,9 @@ def timeout(body: Json, custom: float) -> float:
     return float(value) if value else _TIMEOUTS.get(str(body.get("kind")), DEFAULT_TIMEOUT)
 
 
-def propagation(body: Json) -> str:
-    """How dependents are deleted: before their owner, unless the object says otherwise."""
-    return str(of(body).get(PROPAGATION) or "Foreground").capitalize()
+def propagation(body: Json, default: str) -> str:
+    """How dependents are deleted, ``Foreground`` (before their owner), ``Background`` or ``Orphan``."""
+    return str(of(body).get(PROPAGATION) or default).capitalize()
 
 
 def field_manager(body: Json) -> str | None:

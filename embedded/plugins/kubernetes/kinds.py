@@ -146,6 +146,14 @@ def known_scope(kind: Kind) -> bool | None:
     return True if kind.group in TYPED_GROUPS else None
 
 
+_OWNERS = frozenset({"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"})
+
+
+def may_have_dependents(kind: Kind) -> bool:
+    """Whether other objects may belong to one of ``kind`` and end with it; of custom resources nobody knows."""
+    return kind.group not in TYPED_GROUPS or kind.name in _OWNERS
+
+
 def describe(kind: str, namespace: str | None, name: str) -> str:
     """How an object is called in messages: ``Deployment web/site``."""
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"

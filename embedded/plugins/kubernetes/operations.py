@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from . import annotations, awaiting, drift, fields, ownership, refusals
 from .diff import is_ignored
 from .errors import ApiError, Json, KindMissingError, NotReadyError, PluginError, UnreachableError
-from .kinds import Form, Kind, describe
+from .kinds import Form, Kind, describe, may_have_dependents
 from .options import Options
 from .prediction import overlay, predict
 from .readiness import evaluate, has_rule
@@ -209,7 +209,10 @@ class Operations:
         if target.kind.form is Form.PATCH:
             await self._release(target)
             return
-        propagation = annotations.propagation(live)
+        # As with the official plugin an object's dependents go first. Where there never are any to wait for, the garbage
+        # collector needn't have a say, which makes the deletion immediate.
+        default = "Foreground" if may_have_dependents(target.kind) else "Background"
+        propagation = annotations.propagation(live, default)
         if not await self._client.delete(target.kind, target.namespace, target.name, propagation):
             return
         if not annotations.is_on(live, annotations.SKIP_AWAIT):
