@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +12,10 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
+
+
+LOG_SECONDS = 30
+"""Between two lines of a log that say how far a long stage is."""
 
 
 @dataclass(eq=False)
@@ -25,10 +29,16 @@ class Stage:
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
     failed: bool = False
+    say: Callable[["Stage"], None] | None = None
+    """Puts the stage into a log, now and then; None on a terminal, which shows it all the time."""
+    said: float = field(default_factory=time.monotonic)
 
     def update(self, detail: str) -> None:
         """Show what the stage is doing at the moment, in a few words."""
         self.detail = detail
+        if self.say and time.monotonic() - self.said >= LOG_SECONDS:
+            self.said = time.monotonic()
+            self.say(self)
 
     @property
     def seconds(self) -> float:
@@ -102,11 +112,17 @@ class Progress:
             self.stages.append(stage)
             if not live:
                 self.console.print(self._started, Text(stage.title), soft_wrap=True)
+                stage.say = self._say
                 return
             self._active.append(stage)
             if self._live is None:
                 self._live = Live(self, console=self.console, transient=True, refresh_per_second=8)
                 self._live.start()
+
+    def _say(self, stage: Stage) -> None:
+        with self._lock:
+            parts = [stage.title, stage.detail, duration(stage.seconds)]
+            self.console.print(" ", Text("  ".join(parts)), soft_wrap=True)
 
     def _end(self, stage: Stage) -> None:
         with self._lock:

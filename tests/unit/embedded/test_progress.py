@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 import pytest
 from rich.console import Console
 
+from embedded import progress as progress_module
 from embedded.progress import Progress, duration
 
 
@@ -25,6 +26,16 @@ def test_a_log_gets_a_line_at_the_start_and_at_the_end() -> None:
         stage.update("not in a log")
         stage.result = "from cache"
     assert re.fullmatch("▸ Kubernetes \\[1.37]\n✓ Kubernetes \\[1.37]  from cache  0.0 s\n", data.getvalue().decode())
+
+
+def test_a_log_hears_of_a_long_stage_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, data = console()
+    with Progress(out).stage("Kubernetes") as stage:
+        stage.update("too early")
+        monkeypatch.setattr(progress_module, "LOG_SECONDS", 0)
+        stage.update("120 of 2886 packages")
+    assert data.getvalue().decode().splitlines()[1] == "  Kubernetes  120 of 2886 packages  0.0 s"
+    assert "too early" not in data.getvalue().decode()
 
 
 def test_a_long_line_of_a_log_is_not_wrapped() -> None:
