@@ -13,7 +13,6 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-
 LOG_SECONDS = 30
 """Between two lines of a log that say how far a long stage is."""
 
