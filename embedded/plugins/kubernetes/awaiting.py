@@ -153,14 +153,14 @@ async def until_ready(
                     if verdict.failed:
                         reasons = await causes.explain(client, live, view.others())
                         raise NotReadyError([f"{what} isn't ready: {verdict.message}", *reasons], live)
-                    report(_progress(verdict, view.others()))
+                    report(_progress(verdict, live, view.others()))
         except TimeoutError:
             first = f"{what} isn't ready after {timeout:g} s: {verdict.message}"
             raise NotReadyError([first, *await causes.explain(client, live, view.others())], live) from None
 
 
-def _progress(verdict: Verdict, others: Others) -> str:
-    found = causes.from_pods(others.get("Pod", []))
+def _progress(verdict: Verdict, live: Json, others: Others) -> str:
+    found = causes.visible(live, others)
     return f"{verdict.message} ({found[0]})" if found else verdict.message
 
 

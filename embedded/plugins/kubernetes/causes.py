@@ -70,17 +70,26 @@ def _exit(end: Json) -> str:
     return f"exit code {end.get('exitCode', 'unknown')}{reason}"
 
 
+def _pods(live: Json, others: Others) -> list[Json]:
+    return [live] if live["kind"] == "Pod" else others.get("Pod", [])
+
+
+def visible(live: Json, others: Others) -> list[str]:
+    """What an object and its pods say themselves, without asking the API server."""
+    found = from_pods(_pods(live, others))
+    failure = condition(live, "ReplicaFailure")
+    if failure.get("status") == "True":
+        found.append(f"{failure.get('reason')}: {failure.get('message')}")
+    return found
+
+
 async def explain(client: "Client", live: Json, others: Others) -> list[str]:
     """Everything that helps to see why ``live`` isn't ready, the most telling first.
 
     Asks the API server for events and logs; what it may not see is left out.
     """
-    pods = [live] if live["kind"] == "Pod" else others.get("Pod", [])
-    causes = from_pods(pods)
-    failure = condition(live, "ReplicaFailure")
-    if failure.get("status") == "True":
-        causes.append(f"{failure.get('reason')}: {failure.get('message')}")
-    causes += _of_kind(live, others)
+    pods = _pods(live, others)
+    causes = visible(live, others) + _of_kind(live, others)
     try:
         for pod in _most_telling(pods):
             causes += await _of_logs(client, pod)

@@ -104,11 +104,9 @@ class Client:
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, propagation: str) -> bool:
         """Ask for an object's deletion; ``False`` if there is none."""
-        endpoint = await self.endpoint(kind)
+        path = (await self.endpoint(kind)).path(namespace, name)
         try:
-            await self._transport.request(
-                "DELETE", endpoint.path(namespace, name), body={"propagationPolicy": propagation}
-            )
+            await self._transport.request("DELETE", path, body={"propagationPolicy": propagation})
         except ApiError as error:
             if error.code == 404:
                 return False
@@ -118,10 +116,9 @@ class Client:
     async def log_tail(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> list[str]:
         """The last lines that a container wrote, or that its previous instance did."""
         params = {"container": container, "previous": str(previous).lower(), "tailLines": str(lines)}
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         try:
-            async with self._transport.open(
-                "GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params
-            ) as response:
+            async with self._transport.open("GET", path, params) as response:
                 text = await response.text(errors="replace") if response.ok else ""
         except aiohttp.ClientError:
             return []
@@ -152,15 +149,16 @@ class Client:
             params = {**selectors, "watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
             params["timeoutSeconds"] = str(_WATCH_SECONDS)
             async with self._transport.open("GET", path, params, timeout=None) as response:
-                if not response.ok:
-                    return
+                if response.status == 410:
+                    return  # Gone: the version is too old to go on from.
+                await self._transport.refuse(response)
                 buffer = b""
                 async for chunk in response.content.iter_any():
                     *lines, buffer = (buffer + chunk).split(b"\n")
                     for line in lines:
                         event = json.loads(line)
                         if event["type"] == "ERROR":
-                            return  # Most often 410 Gone: the version is too old to go on from.
+                            return  # The same, on the way.
                         version = event["object"]["metadata"]["resourceVersion"]
                         if event["type"] != "BOOKMARK":
                             yield event["type"], event["object"]

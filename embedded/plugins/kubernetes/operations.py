@@ -209,8 +209,8 @@ class Operations:
         if target.kind.form is Form.PATCH:
             await self._release(target)
             return
-        # As with the official plugin an object's dependents go first. Where there never are any to wait for, the garbage
-        # collector needn't have a say, which makes the deletion immediate.
+        # As with the official plugin an object's dependents go first. Where there never are any to wait for, the
+        # garbage collector needn't have a say, which makes the deletion immediate.
         default = "Foreground" if may_have_dependents(target.kind) else "Background"
         propagation = annotations.propagation(live, default)
         if not await self._client.delete(target.kind, target.namespace, target.name, propagation):

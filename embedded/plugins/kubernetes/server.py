@@ -8,8 +8,10 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -81,16 +83,15 @@ def _reporting(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, A
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
             response = await method(request, context)
+        except NotImplementedError:
+            raise
         except Exception as error:
             # The SDK's servicer raises an exception of its own, with the stack trace in its text, in place of ours.
-            cause = error if isinstance(error, PluginError | InitFailedError) else error.__context__
+            expected = isinstance(error, PluginError | InitFailedError)
+            cause = error if expected else error.__context__ or error
             if isinstance(cause, InitFailedError):
-                details = (("grpc-status-details-bin", _init_failed(cause)),)
-                context.set_trailing_metadata(details)
-                await context.abort(grpc.StatusCode.UNKNOWN, str(cause))
-            if isinstance(cause, PluginError):
-                await context.abort(grpc.StatusCode.UNKNOWN, str(cause))
-            raise
+                context.set_trailing_metadata((("grpc-status-details-bin", _init_failed(cause)),))
+            await context.abort(grpc.StatusCode.UNKNOWN, _one_line(cause))
         if isinstance(response, proto.ReadResponse) and not response.id:
             # To the engine an object is gone if there are no properties, not if they are empty as the SDK has them.
             return proto.ReadResponse()
@@ -100,6 +101,14 @@ def _reporting(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, A
         return response
 
     return call
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, PluginError | InitFailedError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"the embedded kubernetes plugin has a fault: {type(error).__name__}: {error} ({where}); please report it"
 
 
 def _init_failed(error: InitFailedError) -> bytes:
@@ -137,12 +146,10 @@ async def _serve(version: str, engine: str, provider: KubernetesProvider) -> Non
     # since they are process groups of their own.
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    # An engine that was killed doesn't tell.
-    parent = os.pidfd_open(os.getppid())
-    loop.add_reader(parent, stopped.set)
+    with suppress(OSError):  # An engine that was killed doesn't tell. (Old kernels can't either.)
+        loop.add_reader(os.pidfd_open(os.getppid()), stopped.set)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await stopped.wait()
-    loop.remove_reader(parent)
     await server.stop(None)
     await provider.close()

@@ -6,6 +6,8 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -34,6 +36,7 @@ class Transport:
         self._credentials = Credentials(connection)
         self._opening = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
+        self._proxy = connection.cluster.get("proxy-url") or _proxy_of(connection.server)
         self._has_answered = False
 
     async def close(self) -> None:
@@ -93,7 +96,7 @@ class Transport:
             params=params,
             data=data,
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=10),
-            proxy=self._connection.cluster.get("proxy-url"),
+            proxy=self._proxy,
             server_hostname=self._connection.cluster.get("tls-server-name"),
         ) as response:
             yield response
@@ -103,8 +106,20 @@ class Transport:
             if self._session is None:
                 # No limit: each wait keeps a connection of its own open.
                 connector = aiohttp.TCPConnector(ssl=await self._credentials.tls(), limit=0)
-                self._session = aiohttp.ClientSession(connector=connector, trust_env=True)
+                self._session = aiohttp.ClientSession(connector=connector)
             return self._session
+
+    async def refuse(self, response: aiohttp.ClientResponse) -> None:
+        """Raise what is wrong, if a response says that something is.
+
+        Raises:
+            ApiError: The server refused the request.
+            UnreachableError: The server can't answer now.
+        """
+        if response.status in (429, 500, 502, 503, 504):
+            raise self._unreachable(OSError(f"HTTP {response.status}"))
+        if not response.ok:
+            await self._answer(response)
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
         text = await response.text(errors="replace")
@@ -139,12 +154,14 @@ class Transport:
     def _unreachable(self, error: Exception) -> UnreachableError:
         server = f"the Kubernetes API server {self._connection.server}"
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            why = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
+            untrusted = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
             return UnreachableError(
-                f"{server} can't be trusted ({why}); check the certificate-authority of {self._whereabouts}"
+                f"{server} can't be trusted ({untrusted}); check the certificate-authority of {self._whereabouts}"
             )
         number = getattr(getattr(error, "os_error", error), "errno", None)
-        why = "no answer in time" if isinstance(error, TimeoutError) else os.strerror(number) if number else error
+        why: object = os.strerror(number) if number else error
+        if isinstance(error, TimeoutError):
+            why = "no answer in time"
         return UnreachableError(
             f"{server} doesn't answer ({why}); check that the cluster runs, and that {self._whereabouts} is the one "
             "you mean"
@@ -153,3 +170,13 @@ class Transport:
     @property
     def _whereabouts(self) -> str:
         return f"context {self._connection.context!r} ({self._connection.source})"
+
+
+def _proxy_of(server: str) -> str | None:
+    """The proxy that the environment names for a server; none for this machine's own, as with kubectl."""
+    # Not aiohttp's `trust_env`, which would also send what ~/.netrc has for the host.
+    url = urlsplit(server)
+    host = url.hostname or ""
+    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
+        return None
+    return getproxies().get(url.scheme)
