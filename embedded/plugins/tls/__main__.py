@@ -1,0 +1,10 @@
+"""``pulumi-resource-tls [flags] ENGINE``: prints its port, and serves until the engine ends."""
+
+import importlib.metadata
+import sys
+
+from .provider import TlsProvider
+from .server import Messages, serve
+
+engine = sys.argv[-1]
+serve(TlsProvider(Messages(engine)), importlib.metadata.version("pulumi-tls"), engine)
