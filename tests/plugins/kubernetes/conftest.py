@@ -31,7 +31,7 @@ class Cluster:
 
     def object(self, *words: str) -> Any:
         """An object (or a list of them) as JSON."""
-        return json.loads(self.kubectl("get", *words, "-o", "json"))
+        return json.loads(self.kubectl("get", *words, "-o", "json", "--show-managed-fields"))
 
     def exists(self, *words: str) -> bool:
         """Whether there is an object."""
