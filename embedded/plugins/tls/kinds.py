@@ -51,7 +51,7 @@ class Kind:
         for name in sorted(inputs.keys() - self.properties.keys()):
             instead = name.removesuffix("Version").removesuffix("Wo")
             if name != instead and instead in self.properties:
-                yield f"{name} is not supported by the embedded TLS plugin; use {instead}, which Pulumi keeps as a secret"
+                yield f"{name} is not supported by the embedded TLS plugin; use {instead}, which is kept as a secret"
             else:
                 yield f"{name} is no property of it; allowed: {', '.join(self.properties)}"
         for name, each in self.properties.items():

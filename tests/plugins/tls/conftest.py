@@ -1,5 +1,6 @@
 """Fixtures for the tests of the TLS plugin: it needs the engine, and no cluster."""
 
+import json
 import os
 import shutil
 import textwrap
@@ -48,6 +49,14 @@ class TlsProject(Project):
         """The one resource of a type, such as ``PrivateKey``, as it is in the state."""
         [found] = [each for each in self.resources() if each["type"].endswith(f":{type_}")]
         return found
+
+    def edit_state(self, type_: str, **outputs: object) -> None:
+        """Change outputs of the one resource of a type, as if they had been so all the time."""
+        exported = json.loads(self.pulumi("stack", "export"))
+        for each in exported["deployment"]["resources"]:
+            if each["type"].endswith(f":{type_}"):
+                each["outputs"] |= outputs
+        self.pulumi("stack", "import", "--file", str(self.write("state.json", json.dumps(exported))))
 
 
 @pytest.fixture(scope="session")
