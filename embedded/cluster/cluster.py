@@ -13,7 +13,6 @@ from embedded.cluster.plan import Files, Ports
 from embedded.cluster.programs import programs
 from embedded.cluster.supervision import Supervisor
 from embedded.errors import Failure
-from embedded.toolchain import docker_engine
 
 
 class Cluster:
@@ -76,7 +75,15 @@ class Cluster:
                 f"the node isn't Ready: {failure}", fix=self.supervisor.last_words("kubelet"), log=log
             ) from None
         if "dockerd" in self.supervisor.processes():
-            self.supervisor.wait("dockerd", self._docker_answers, "the Docker Engine doesn't answer", seconds=60)
+            self.supervisor.wait(
+                "dockerd", self.files.docker_socket.is_socket, "nothing listens for the Docker Engine", seconds=60
+            )
+
+    def rest(self) -> None:
+        """Let go of what only a build needs: the Docker Engine starts again with its next client."""
+        if "dockerd" in self.supervisor.processes():
+            self.supervisor.restart(["dockerd"])
+            self.supervisor.run("dockerd")
 
     def stop(self) -> None:
         """Stop all processes and give the machine back its interface, firewall, cgroups and mounts."""
@@ -96,9 +103,6 @@ class Cluster:
             connection.request("GET", "/readyz")
             return connection.getresponse().status == http.HTTPStatus.OK
         return False
-
-    def _docker_answers(self) -> bool:
-        return docker_engine.answers(f"unix://{self.files.docker_socket}")
 
     def _etcd_listens(self) -> bool:
         listening = subprocess.run(

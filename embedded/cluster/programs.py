@@ -46,7 +46,7 @@ def programs(files: Files, bin_dir: Path, ports: Ports, dockerd: Path | None) ->
             "containerd",
             [str(bin_dir / "containerd"), "--config", str(files.config / "containerd.toml")],
             # Its own shim before that of a containerd that the machine has.
-            environment={"PATH": f"{bin_dir}:{SYSTEM_PATH}"},
+            environment={**SMALL_HEAP, "PATH": f"{bin_dir}:{SYSTEM_PATH}"},
         ),
         Program("kube-apiserver", [kube, "kube-apiserver", *_apiserver(files)], environment=SMALL_HEAP),
         Program(
@@ -71,7 +71,8 @@ def programs(files: Files, bin_dir: Path, ports: Ports, dockerd: Path | None) ->
         ),
     ]
     if dockerd:
-        found.append(Program("dockerd", [str(dockerd), *_dockerd(files)], environment=SMALL_HEAP))
+        activate = [str(bin_dir / "activate"), str(files.docker_socket)]
+        found.append(Program("dockerd", [*activate, str(dockerd), *_dockerd(files)], environment=SMALL_HEAP))
     return found
 
 
@@ -189,7 +190,7 @@ def _kubelet(files: Files) -> list[str]:
 def _dockerd(files: Files) -> list[str]:
     docker = files.data / "docker"
     return [
-        f"--host=unix://{files.docker_socket}",
+        "--host=fd://",
         f"--data-root={docker / 'data'}",
         f"--exec-root={docker / 'exec'}",
         f"--pidfile={docker / 'dockerd.pid'}",

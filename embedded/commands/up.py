@@ -64,6 +64,7 @@ def _run(
     with progress.stage("pulumi up", live=False) as stage:
         code = dev.run("up", "--stack", stack.STACK, "--yes", "--skip-preview", *pulumi_arguments)
         stage.failed = code != 0
+    cluster.rest()
     progress.summary()
     if code == 0:
         _show(dev.outputs())
