@@ -1,0 +1,221 @@
+"""The certificate authority and its certificates, as the engine would be told of them."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes
+import pytest
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import configure
+from pulumi.runtime.stack import run_in_stack
+
+from tests.graph.recorder import Cloud, Recording, RecordingMonitor, Resource
+
+pytest.importorskip("pulumi_tls")
+from components.certificate_authority import (
+    AUTHORITY_RENEWAL_DAYS,
+    LEAF_DAYS,
+    LEAF_RENEWAL_DAYS,
+    Certificate,
+    CertificateArgs,
+    CertificateAuthority,
+)
+
+LEAF: CertificateArgs = {
+    "hosts": ["dashboard.localhost", "dashboard.example.com"],
+    "secret_name": "dashboard-tls",
+    "namespace": "dashboard",
+    "component": "dashboard",
+}
+SECRETS = ("privateKeyPem", "privateKeyPemPkcs8")
+
+
+class Signer(Cloud):
+    """What the TLS plugin and the API server would answer."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        made: dict[str, Any] = {}
+        if not self.preview and args.typ.startswith("tls:"):
+            outputs = {
+                "PrivateKey": SECRETS,
+                "CertRequest": ("certRequestPem",),
+                "SelfSignedCert": ("certPem",),
+                "LocallySignedCert": ("certPem",),
+            }[args.typ.rpartition(":")[2]]
+            made = {output: f"{output} of {args.name}\n" for output in outputs}
+        resource_id, state = super().new_resource(args)
+        return resource_id, state | made
+
+
+def record(program: Callable[[], None], preview: bool = False) -> Recording:
+    recording = Recording()
+    monitor = RecordingMonitor(Signer(preview), recording)
+    configure(
+        mocks.MockSettings(  # type: ignore[no-untyped-call]
+            monitor=monitor,
+            monitor_features=set(monitor.GetDeploymentInfo(None).supportedFeatures),  # type: ignore[no-untyped-call]
+            engine=mocks.MockEngine(None),
+            project="inspiration",
+            stack="test",
+            dry_run=preview,
+            organization=None,
+            callbacks=None,
+        )
+    )
+    asyncio.run(run_in_stack(program))
+    return recording
+
+
+class Server(pulumi.ComponentResource):
+    """A component whose server has a certificate."""
+
+    def __init__(self, name: str, authority: CertificateAuthority, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("inspiration:index:Server", name, None, opts)
+        self.certificate: Certificate = authority.issue(f"{name}-tls", LEAF, pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})
+
+
+def program(**own: pulumi.Input[str]) -> Callable[[], None]:
+    """A program with an authority, of its ``own`` if given, and one certificate."""
+
+    def run() -> None:
+        cluster = pulumi_kubernetes.Provider("cluster-kubernetes")
+        authority = CertificateAuthority("ca", {"common_name": "test CA", **own})  # type: ignore[typeddict-item]
+        server = Server("dashboard", authority, pulumi.ResourceOptions(providers=[cluster]))
+        pulumi.export("ca", authority.certificate)
+        pulumi.export("pem", server.certificate.pem)
+        pulumi.export("secret", server.certificate.secret)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    return record(program())
+
+
+def revealed(value: Any) -> Any:
+    """The content of a secret, which ``value`` has to be."""
+    assert rpc.is_rpc_secret(value)
+    return rpc.unwrap_rpc_secret(value)
+
+
+def decoded(value: str) -> str:
+    return base64.b64decode(value).decode()
+
+
+def names(recording: Recording, resource: Resource, field: str) -> set[str]:
+    """The resources that a field comes from."""
+    return {recording.resources[urn].name for urn in resource.property_dependencies[field]}
+
+
+def test_the_authority_is_a_root_that_issues_leaves_only(recording: Recording) -> None:
+    inputs = recording.find("SelfSignedCert", "ca-certificate").inputs
+    assert revealed(inputs.pop("privateKeyPem")) == "privateKeyPem of ca-key\n"
+    assert inputs == {
+        "subject": {"commonName": "test CA"},
+        "isCaCertificate": True,
+        "maxPathLength": 0,
+        "allowedUses": ["cert_signing", "crl_signing"],
+        "validityPeriodHours": 87600,
+        "earlyRenewalHours": 17520,
+    }
+
+
+def test_a_leaf_is_a_server_s_for_its_hosts(recording: Recording) -> None:
+    request = recording.find("CertRequest", "dashboard-tls-request").inputs
+    leaf = recording.find("LocallySignedCert", "dashboard-tls-certificate").inputs
+    assert revealed(request.pop("privateKeyPem")) == "privateKeyPem of dashboard-tls-key\n"
+    assert request == {"dnsNames": ["dashboard.localhost", "dashboard.example.com"]}
+    assert revealed(leaf.pop("caPrivateKeyPem")) == "privateKeyPem of ca-key\n"
+    assert leaf == {
+        "caCertPem": "certPem of ca-certificate\n",
+        "certRequestPem": "certRequestPem of dashboard-tls-request\n",
+        "allowedUses": ["digital_signature", "server_auth"],
+        "validityPeriodHours": 8760,
+        "earlyRenewalHours": 2160,
+    }
+
+
+def test_all_keys_are_ecdsa(recording: Recording) -> None:
+    keys = {r.name: r.inputs for r in recording.resources.values() if r.type.endswith(":PrivateKey")}
+    assert keys == {name: {"algorithm": "ECDSA", "ecdsaCurve": "P256"} for name in ("ca-key", "dashboard-tls-key")}
+
+
+def test_no_leaf_outlives_its_authority_and_none_is_renewed_at_once() -> None:
+    assert LEAF_RENEWAL_DAYS < LEAF_DAYS < AUTHORITY_RENEWAL_DAYS
+
+
+def test_the_secret_is_what_servers_read(recording: Recording) -> None:
+    inputs = recording.find("Secret", "dashboard-tls-secret").inputs
+    data = revealed(inputs["data"])
+    assert inputs["type"] == "kubernetes.io/tls"
+    assert inputs["metadata"]["name"] == "dashboard-tls"
+    assert inputs["metadata"]["namespace"] == "dashboard"
+    assert decoded(data["tls.crt"]) == "certPem of dashboard-tls-certificate\ncertPem of ca-certificate\n"
+    assert decoded(data["tls.key"]) == "privateKeyPemPkcs8 of dashboard-tls-key\n"
+
+
+def test_certificates_are_public(recording: Recording) -> None:
+    assert recording.stack_outputs == {
+        "ca": "certPem of ca-certificate\n",
+        "pem": "certPem of dashboard-tls-certificate\n",
+        "secret": "dashboard-tls",
+    }
+
+
+def test_parts_belong_to_who_uses_them(recording: Recording) -> None:
+    owners = {r.name: owner.name for r in recording.resources.values() if (owner := recording.component(r.urn))}
+    assert owners == {
+        "ca": "ca",
+        "ca-tls": "ca",
+        "ca-key": "ca",
+        "ca-certificate": "ca",
+        "dashboard": "dashboard",
+        "dashboard-tls-key": "dashboard",
+        "dashboard-tls-request": "dashboard",
+        "dashboard-tls-certificate": "dashboard",
+        "dashboard-tls-secret": "dashboard",
+    }
+
+
+def test_every_resource_has_an_explicit_provider(recording: Recording) -> None:
+    seen = {
+        (r.type.partition(":")[0], recording.resources[r.provider.rpartition("::")[0]].name)
+        for r in recording.resources.values()
+        if r.type.startswith(("tls:", "kubernetes:"))
+    }
+    assert seen == {("tls", "ca-tls"), ("kubernetes", "cluster-kubernetes")}
+
+
+def test_data_edges(recording: Recording) -> None:
+    leaf = recording.find("LocallySignedCert", "dashboard-tls-certificate")
+    assert names(recording, leaf, "caCertPem") == {"ca-certificate"}
+    assert names(recording, leaf, "caPrivateKeyPem") == {"ca-key"}
+    assert names(recording, leaf, "certRequestPem") == {"dashboard-tls-request"}
+    stored = recording.find("Secret", "dashboard-tls-secret")
+    assert {"dashboard-tls-certificate", "dashboard-tls-key"} <= names(recording, stored, "data")
+
+
+def test_the_first_preview_registers_what_up_registers(recording: Recording) -> None:
+    preview = record(program(), preview=True)
+    assert preview.resources.keys() == recording.resources.keys()
+    assert isinstance(preview.stack_outputs["ca"], pulumi.output.Unknown)
+
+
+def test_an_authority_of_one_s_own_makes_none() -> None:
+    recording = record(program(certificate="mine\n", private_key="my key\n"))
+    assert not any(r.name in ("ca-key", "ca-certificate") for r in recording.resources.values())
+    leaf = recording.find("LocallySignedCert", "dashboard-tls-certificate").inputs
+    assert leaf["caCertPem"] == recording.stack_outputs["ca"] == "mine\n"
+    assert revealed(leaf["caPrivateKeyPem"]) == "my key\n"
+
+
+@pytest.mark.parametrize("own", [{"certificate": "mine\n"}, {"private_key": "my key\n"}])
+def test_half_an_authority_is_an_error(own: dict[str, pulumi.Input[str]]) -> None:
+    text = "^a certificate authority of one's own is its certificate and its private key; give both$"
+    with pytest.raises(ValueError, match=text):
+        record(program(**own))
