@@ -146,12 +146,14 @@ def known_scope(kind: Kind) -> bool | None:
     return True if kind.group in TYPED_GROUPS else None
 
 
-_OWNERS = frozenset({"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"})
+_WORKLOADS = frozenset(
+    {"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"}
+)
 
 
-def may_have_dependents(kind: Kind) -> bool:
-    """Whether other objects may belong to one of ``kind`` and end with it; of custom resources nobody knows."""
-    return kind.group not in TYPED_GROUPS or kind.name in _OWNERS
+def is_workload(kind: Kind) -> bool:
+    """Whether pods belong to objects of a kind, and end with them."""
+    return kind.group in TYPED_GROUPS and kind.name in _WORKLOADS
 
 
 def describe(kind: str, namespace: str | None, name: str) -> str:

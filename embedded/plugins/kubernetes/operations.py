@@ -209,8 +209,8 @@ class Operations:
         if target.kind.form is Form.PATCH:
             await self._release(target)
             return
-        # As with the official plugin a workload's pods go first. For other kinds the garbage collector needn't be waited
-        # for, which makes their deletion immediate (and takes up to 30 s off that of a kind it doesn't know yet).
+        # As with the official plugin a workload's pods go first. For other kinds the garbage collector needn't be
+        # waited for: that makes them go at once (and spares up to 30 s where the collector doesn't know a new kind yet).
         default = "Foreground" if is_workload(target.kind) else "Background"
         propagation = annotations.propagation(live, default)
         if not await self._client.delete(target.kind, target.namespace, target.name, propagation):
