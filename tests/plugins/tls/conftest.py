@@ -14,8 +14,6 @@ from embedded import paths
 from embedded.plugins import install
 from tests.plugins.language.project import Project, install_plugins
 
-pytest.importorskip("pulumi_tls")
-
 
 @dataclass
 class TlsProject(Project):
@@ -62,6 +60,7 @@ class TlsProject(Project):
 @pytest.fixture(scope="session")
 def variables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables with which the engine uses the TLS plugin of this checkout."""
+    pytest.importorskip("pulumi_tls")
     with pytest.MonkeyPatch.context() as patch:
         built = paths.CACHE / "bin"
         if not shutil.which("pulumi") and (built / "pulumi").is_file():
