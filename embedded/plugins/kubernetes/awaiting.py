@@ -20,6 +20,13 @@ Report = Callable[[str], None]
 
 _RECONNECT_SECONDS = 1.0
 
+_FINALIZERS = {
+    "customresourcecleanup.apiextensions.k8s.io": "its objects are being deleted",
+    "kubernetes.io/pv-protection": "a claim is bound to it",
+    "kubernetes.io/pvc-protection": "a pod uses it",
+    "service.kubernetes.io/load-balancer-cleanup": "its load balancer is being removed",
+}
+
 
 class WaitInterruptedError(NotReadyError):
     """The user ended the wait."""
@@ -216,7 +223,8 @@ def holding(live: Json) -> str:
     finalizers = live["metadata"].get("finalizers") or []
     foreign = [each for each in finalizers if each != "foregroundDeletion"]
     if foreign:
-        return f": held by finalizer {', '.join(foreign)}"
+        meant = [f"{name} ({_FINALIZERS[name]})" if name in _FINALIZERS else name for name in foreign]
+        return f": held by finalizer {', '.join(meant)}"
     return ": its dependents are being deleted first" if finalizers else ""
 
 

@@ -10,9 +10,9 @@ _RANDOM_LENGTH = 8
 
 
 def autoname(prefix: str, seed: bytes) -> str:
-    """``prefix`` and eight hexadecimal digits that depend on ``seed`` only.
+    """``prefix`` and eight hexadecimal digits.
 
-    Pulumi gives the same seed in preview and update, so that the name shown is the name used.
+    They depend on the engine's ``seed`` only, so that an update that follows a plan has the names of the plan.
     """
     if not seed:
         return prefix + secrets.token_hex(_RANDOM_LENGTH // 2)

@@ -210,7 +210,7 @@ class Operations:
             await self._release(target)
             return
         # As with the official plugin a workload's pods go first. For other kinds the garbage collector needn't be
-        # waited for: that makes them go at once (and spares up to 30 s where the collector doesn't know a new kind yet).
+        # waited for: they go at once, without up to 30 s until the collector knows a kind that is new.
         default = "Foreground" if is_workload(target.kind) else "Background"
         propagation = annotations.propagation(live, default)
         if not await self._client.delete(target.kind, target.namespace, target.name, propagation):

@@ -240,6 +240,8 @@ def test_what_holds_a_deletion() -> None:
     assert (
         holding({"kind": "A", "metadata": {"finalizers": ["a/b", "foregroundDeletion"]}}) == ": held by finalizer a/b"
     )
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"finalizers": ["kubernetes.io/pvc-protection"]}}
+    assert holding(claim) == ": held by finalizer kubernetes.io/pvc-protection (a pod uses it)"
     waiting = {"kind": "A", "metadata": {"finalizers": ["foregroundDeletion"]}}
     assert holding(waiting) == ": its dependents are being deleted first"
     namespace = {
