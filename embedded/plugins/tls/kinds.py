@@ -85,7 +85,7 @@ _VALIDITY = {
     "validityPeriodHours": Property(checks.whole_number(0, checks.MAX_HOURS), required=True),
     "earlyRenewalHours": Property(checks.whole_number(0, checks.MAX_HOURS), default=0, replaces=False),
     "isCaCertificate": Property(checks.boolean, default=False),
-    "maxPathLength": Property(checks.whole_number(-1, 255)),
+    "maxPathLength": Property(checks.whole_number(0, 255)),
     "setSubjectKeyId": Property(checks.boolean, default=False),
 }
 

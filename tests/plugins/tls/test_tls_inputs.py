@@ -70,6 +70,7 @@ def test_private_keys_that_are_refused(inputs: dict[str, Any], problem: str) -> 
         ),
         ({"validityPeriodHours": -1}, "validityPeriodHours: -1 given; allowed: a whole number from 0 to 8760000"),
         ({"validityPeriodHours": True}, "validityPeriodHours: True given; allowed: a whole number from 0 to 8760000"),
+        ({"maxPathLength": -1}, "maxPathLength: -1 given; allowed: a whole number from 0 to 255"),
         ({"earlyRenewalHours": 0.5}, "earlyRenewalHours: 0.5 given; allowed: a whole number from 0 to 8760000"),
         ({"isCaCertificate": "yes"}, "isCaCertificate: 'yes' given; allowed: true or false"),
         (

@@ -246,6 +246,16 @@ def test_a_first_preview_knows_nothing_and_says_so(project: TlsProject) -> None:
     assert "known:" not in shown
 
 
+def test_what_another_stack_has_made_can_be_read(project: TlsProject) -> None:
+    project.declare(KEY, CA)
+    project.up()
+    pem = project.outputs()["ca"]["cert_pem"]
+    project.declare(f'ca = tls.SelfSignedCert.get("mine", "1", cert_pem={pem!r})')
+    project.up()
+    assert project.outputs()["ca"]["cert_pem"] == pem
+    project.assert_no_change()
+
+
 def test_destroy_leaves_nothing(project: TlsProject) -> None:
     project.declare(KEY, CA, LEAF)
     project.up()
