@@ -1,14 +1,10 @@
 """The resources of the TLS plugin, with the real engine."""
 
 import datetime
-import hashlib
 from ipaddress import ip_address
 from typing import Any
 
-import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
@@ -36,10 +32,6 @@ leaf = tls.LocallySignedCert(
 
 def certificate(outputs: dict[str, Any]) -> x509.Certificate:
     return x509.load_pem_x509_certificate(outputs["cert_pem"].encode())
-
-
-def private_key(pem: str) -> Any:
-    return serialization.load_pem_private_key(pem.encode(), None)
 
 
 def test_a_client_that_trusts_the_authority_trusts_the_leaf(project: TlsProject) -> None:
@@ -107,53 +99,6 @@ def test_validity_is_what_the_outputs_say(project: TlsProject) -> None:
     assert datetime.datetime.fromisoformat(outputs["validity_end_time"]) == made.not_valid_after_utc
     assert outputs["ready_for_renewal"] is False
     assert outputs["early_renewal_hours"] == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "kind", "size", "form"),
-    [
-        ('algorithm="RSA"', rsa.RSAPrivateKey, 2048, "RSA PRIVATE KEY"),
-        ('algorithm="RSA", rsa_bits=3072', rsa.RSAPrivateKey, 3072, "RSA PRIVATE KEY"),
-        ('algorithm="ECDSA"', ec.EllipticCurvePrivateKey, 224, "EC PRIVATE KEY"),
-        ('algorithm="ECDSA", ecdsa_curve="P384"', ec.EllipticCurvePrivateKey, 384, "EC PRIVATE KEY"),
-        ('algorithm="ECDSA", ecdsa_curve="P521"', ec.EllipticCurvePrivateKey, 521, "EC PRIVATE KEY"),
-        ('algorithm="ED25519"', ed25519.Ed25519PrivateKey, None, "PRIVATE KEY"),
-    ],
-)
-def test_keys_of_every_algorithm_sign_certificates(
-    project: TlsProject, arguments: str, kind: Any, size: int | None, form: str
-) -> None:
-    project.declare(f'key = tls.PrivateKey("key", {arguments})\n', CA)
-    project.up()
-    outputs = project.outputs()
-    key, ca = outputs["key"], certificate(outputs["ca"])
-    loaded = private_key(key["private_key_pem"])
-    assert isinstance(loaded, kind)
-    assert getattr(loaded, "key_size", None) == size
-    assert key["private_key_pem"].startswith(f"-----BEGIN {form}-----\n")
-    assert key["private_key_pem_pkcs8"].startswith("-----BEGIN PRIVATE KEY-----\n")
-    public = loaded.public_key()
-    assert private_key(key["private_key_pem_pkcs8"]).public_key() == public
-    assert serialization.load_pem_public_key(key["public_key_pem"].encode()) == public
-    assert ca.public_key() == public
-    ca.verify_directly_issued_by(ca)
-    strength = {384: "sha384", 521: "sha512", None: None}.get(size, "sha256")
-    assert (ca.signature_hash_algorithm.name if ca.signature_hash_algorithm else None) == strength
-    assert (key["rsa_bits"], key["ecdsa_curve"]) == (
-        size if kind is rsa.RSAPrivateKey else 2048,
-        f"P{size}" if kind is ec.EllipticCurvePrivateKey else "P224",
-    )
-    ssh = [key[f"public_key_{name}"] for name in ("openssh", "fingerprint_md5", "fingerprint_sha256")]
-    if size == 224:
-        assert [*ssh, key["private_key_openssh"]] == [""] * 4
-    else:
-        assert serialization.load_ssh_private_key(key["private_key_openssh"].encode(), None).public_key() == public
-        assert serialization.load_ssh_public_key(ssh[0].encode()) == public
-        md5 = serialization.ssh_key_fingerprint(public, hashes.MD5()).hex(":")
-        assert ssh[1] == md5
-        assert ssh[2].startswith("SHA256:")
-    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    assert key["id"] == hashlib.sha1(der).hexdigest()
 
 
 def test_a_subject_has_all_its_parts(project: TlsProject) -> None:
