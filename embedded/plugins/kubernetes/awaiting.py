@@ -37,7 +37,8 @@ class _View:
 
     def __init__(self, client: "Client", report: Report) -> None:
         self.changed = asyncio.Event()
-        self.error: PluginError | None = None
+        self.error: BaseException | None = None
+        """Why the first of the watches, the one that counts, has ended."""
         self._client = client
         self._report = report
         self._seen: dict[Related, dict[str, Json]] = {}
@@ -57,7 +58,9 @@ class _View:
     def watch(self, what: Related, field_selector: str = "") -> None:
         """Look at objects from now on."""
         self._watched.append(what)
-        self._tasks.append(asyncio.create_task(self._watch(what, field_selector)))
+        task = asyncio.create_task(self._watch(what, field_selector))
+        task.add_done_callback(lambda ended: self._ended(what, ended))
+        self._tasks.append(task)
 
     def signal_on(self, event: asyncio.Event) -> None:
         """Have ``changed`` set once another event is."""
@@ -91,13 +94,14 @@ class _View:
             except UnreachableError:
                 self._report("the API server doesn't answer; waiting for it")
                 await asyncio.sleep(_RECONNECT_SECONDS)
-            except PluginError as error:
-                if what is self._watched[0]:
-                    self.error = error
-                # What may not be seen can't explain anything, but the wait itself goes on.
-                self._seen.setdefault(what, {})
-                self.changed.set()
-                return
+
+    def _ended(self, what: Related, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            if what is self._watched[0]:
+                self.error = task.exception()
+            # Others that may not be seen can't explain anything, but the wait itself goes on.
+            self._seen.setdefault(what, {})
+            self.changed.set()
 
     def _note(self, what: Related, event: str, body: Json) -> None:
         if event == "LISTED":

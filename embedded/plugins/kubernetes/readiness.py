@@ -122,6 +122,8 @@ def _daemon_set(live: Json, _: Others) -> Verdict:
 
 
 def _replica_set(live: Json, _: Others) -> Verdict:
+    if _unseen(live):
+        return _UNSEEN
     wanted, ready = _replicas(live), _count(live, "readyReplicas")
     return READY if ready >= wanted else waiting(f"{ready} of {wanted} pods are ready")
 
