@@ -288,7 +288,7 @@ def test_the_last_lines_of_a_crash_are_shown(project: KubernetesProject, cluster
     K.batch.v1.Job("job", metadata=SOON, spec={{"backoff_limit": 0, "template": {{"spec": {{
         "restart_policy": "Never", "termination_grace_period_seconds": 0, "containers": [{{
             "name": "main", "image": {image!r}, "image_pull_policy": "IfNotPresent",
-            "command": ["sh", "-c", "for i in 1 2 3; do echo step $i; done; echo no such file >&2; exit 7"]}}]}}}}}})
+            "command": ["sh", "-c", "for i in 1 2 3; do echo step $i; done; echo no such file; exit 7"]}}]}}}}}})
     """)
     shown = project.up(fails=True)
     assert "container main crashed (exit code 7)" in shown
