@@ -17,7 +17,7 @@ from .values import has_unknown
 if TYPE_CHECKING:
     from .client import Client, Endpoint
 
-_NEW_KIND_SECONDS = 15.0
+_NEW_KIND_SECONDS = 10.0
 """How long a kind may take to be served after its CustomResourceDefinition was made."""
 
 

@@ -209,20 +209,6 @@ def test_a_quota_is_named(project: KubernetesProject) -> None:
     assert "exceeded quota: quota, requested: pods=1, used: pods=0, limited: pods=0" in shown
 
 
-def test_timeouts_and_skipping(project: KubernetesProject) -> None:
-    project.declare(
-        POD,
-        """
-    deployment("custom", named("custom", timeoutSeconds="600"), Options(custom_timeouts={"create": "2s"}))
-    deployment("skipped", named("skipped", skipAwait="true"))
-    """,
-    )
-    shown = project.up(fails=True)
-    assert f"Deployment {project.namespace}/custom isn't ready after 2 s" in shown
-    assert "no scheduler has chosen a node yet (its schedulerName is nobody)" in shown
-    assert not project.resource("skipped").get("initErrors")
-
-
 def test_a_failed_update_can_be_corrected(project: KubernetesProject, cluster_access: Cluster) -> None:
     project.declare(POD, 'deployment("app", named("app", timeoutSeconds="2"))')
     project.up(fails=True)
@@ -304,11 +290,17 @@ def shell_image(cluster: Cluster) -> str | None:
     return next((name for name in names if "busybox" in name and "@" not in name), None)
 
 
-def test_progress_is_ephemeral(project: KubernetesProject) -> None:
-    project.declare(POD, 'deployment("app", named("app", timeoutSeconds="2"))')
+def test_timeouts_skipping_and_progress(project: KubernetesProject) -> None:
+    project.declare(POD, """
+    deployment("custom", named("custom", timeoutSeconds="600"), Options(custom_timeouts={"create": "2s"}))
+    deployment("skipped", named("skipped", skipAwait="true"))
+    """)  # fmt: skip
     log = project.folder / "events.json"
     project.variables["PULUMI_DEBUG_COMMANDS"] = "true"
-    project.pulumi("up", "--yes", "--skip-preview", "--event-log", str(log), fails=True)
+    shown = project.pulumi("up", "--yes", "--skip-preview", "--event-log", str(log), fails=True)
+    assert f"Deployment {project.namespace}/custom isn't ready after 2 s" in shown
+    assert "no scheduler has chosen a node yet (its schedulerName is nobody)" in shown
+    assert not project.resource("skipped").get("initErrors")
     events = [json.loads(line) for line in log.read_text().splitlines()]
     messages = [event["diagnosticEvent"] for event in events if "diagnosticEvent" in event]
     progress = [each for each in messages if each["message"].startswith("0 of 1 pods are available")]

@@ -82,6 +82,13 @@ def test_what_is_wrong(content: str, message: str) -> None:
     assert str(error.value) == message.replace("TEXT", "the provider's kubeconfig text")
 
 
+def test_a_path_that_isnt_a_file(tmp_path: Path) -> None:
+    with pytest.raises(
+        PluginError, match=f"^kubeconfig {tmp_path} is a folder, not a file; set the provider's kubeconfig"
+    ):
+        kubeconfig.load(str(tmp_path))
+
+
 def test_no_kubeconfig_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KUBECONFIG", raising=False)

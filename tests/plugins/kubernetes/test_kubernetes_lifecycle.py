@@ -69,48 +69,6 @@ def test_a_misspelt_field_is_an_error_in_preview(project: KubernetesProject) -> 
     assert "Traceback" not in shown
 
 
-def test_names_are_generated_and_kept(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare('K.core.v1.ServiceAccount("robot", metadata=IN)')
-    project.up()
-    name = project.resource("robot")["id"].rpartition("/")[2]
-    assert re.fullmatch(r"robot-[0-9a-f]{8}", name)
-    live = cluster_access.object("sa", name, "-n", project.namespace)
-    assert live["metadata"]["annotations"]["pulumi.com/autonamed"] == "true"
-    project.declare('K.core.v1.ServiceAccount("robot", metadata={**IN, "labels": {"a": "1"}})')
-    project.up()
-    assert project.resource("robot")["id"].rpartition("/")[2] == name
-
-
-def test_generate_name_is_a_prefix(project: KubernetesProject) -> None:
-    project.declare('K.core.v1.ServiceAccount("robot", metadata={**IN, "generate_name": "android-"})')
-    project.up()
-    assert re.fullmatch(r"android-[0-9a-f]{8}", project.resource("robot")["id"].rpartition("/")[2])
-    project.assert_no_change()
-
-
-def test_new_data_of_a_named_configmap_replaces_it(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare('K.core.v1.ConfigMap("config", metadata=named("config"), data={"key": "1"})')
-    project.up()
-    before = cluster_access.object("configmap", "config", "-n", project.namespace)
-    project.declare('K.core.v1.ConfigMap("config", metadata=named("config"), data={"key": "2"})')
-    assert "to replace" in project.preview()
-    done = project.up()
-    assert done.index("deleted original") < done.index("created replacement")
-    after = cluster_access.object("configmap", "config", "-n", project.namespace)
-    assert after["data"] == {"key": "2"}
-    assert after["metadata"]["uid"] != before["metadata"]["uid"]
-
-
-def test_a_generated_name_is_replaced_before_the_old_one_goes(project: KubernetesProject) -> None:
-    project.declare('K.core.v1.ConfigMap("config", metadata=IN, data={"key": "1"})')
-    project.up()
-    before = project.resource("config")["id"]
-    project.declare('K.core.v1.ConfigMap("config", metadata=IN, data={"key": "2"})')
-    done = project.up()
-    assert done.index("created replacement") < done.index("deleted original")
-    assert project.resource("config")["id"] != before
-
-
 def test_data_changes_in_place_where_the_provider_allows_it(
     project: KubernetesProject, cluster_access: Cluster
 ) -> None:
@@ -186,23 +144,6 @@ def test_a_lost_state_finds_its_own_objects_again(project: KubernetesProject, cl
     live = cluster_access.object("deployment", "app", "-n", project.namespace)
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "two"
     assert len(live["metadata"]["managedFields"]) == 2, "one manager of ours, and the controller"
-
-
-def test_gone_already_is_deleted(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare(CONFIG)
-    project.up()
-    cluster_access.kubectl("delete", "configmap", "config", "-n", project.namespace)
-    project.pulumi("destroy", "--yes")
-    assert project.resources() == []
-
-
-def test_an_update_makes_an_object_anew_that_was_deleted(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare(deployment("one"))
-    project.up()
-    cluster_access.kubectl("delete", "deployment", "app", "-n", project.namespace)
-    project.declare(deployment("two"))
-    project.up()
-    assert cluster_access.exists("deployment", "app", "-n", project.namespace)
 
 
 def test_a_delete_in_progress_is_waited_for_before_creating(
@@ -283,3 +224,53 @@ def test_lists_stand_for_their_items(project: KubernetesProject, cluster_access:
     assert "1 to update" in project.preview()
     project.pulumi("destroy", "--yes")
     assert not cluster_access.exists("configmap", "three", "-n", project.namespace)
+
+
+def test_names_are_generated_and_kept(project: KubernetesProject, cluster_access: Cluster) -> None:
+    program = """
+    K.core.v1.ServiceAccount("robot", metadata={{**IN, "labels": {{"a": "{0}"}}}})
+    K.core.v1.ServiceAccount("other", metadata={{**IN, "generate_name": "android-"}})
+    """
+    project.declare(program.format(1))
+    project.up()
+    name = project.resource("robot")["id"].rpartition("/")[2]
+    assert re.fullmatch(r"robot-[0-9a-f]{8}", name)
+    assert re.fullmatch(r"android-[0-9a-f]{8}", project.resource("other")["id"].rpartition("/")[2])
+    live = cluster_access.object("sa", name, "-n", project.namespace)
+    assert live["metadata"]["annotations"]["pulumi.com/autonamed"] == "true"
+    project.declare(program.format(2))
+    assert "1 updated" in project.up()
+    assert project.resource("robot")["id"].rpartition("/")[2] == name
+
+
+def test_new_data_replaces_a_configmap(project: KubernetesProject, cluster_access: Cluster) -> None:
+    program = """
+    K.core.v1.ConfigMap("fixed", metadata=named("fixed"), data={{"key": "{0}"}})
+    K.core.v1.ConfigMap("generated", metadata=IN, data={{"key": "{0}"}})
+    """
+    project.declare(program.format(1))
+    project.up()
+    before = cluster_access.object("configmap", "fixed", "-n", project.namespace)
+    generated = project.resource("generated")["id"]
+    project.declare(program.format(2))
+    assert "2 to replace" in project.preview()
+    done = project.up()
+    # A fixed name must be free first; a generated one is another, and there before the old one goes.
+    assert done.index("fixed deleted original") < done.index("fixed created replacement")
+    assert done.index("generated created replacement") < done.index("generated deleted original")
+    after = cluster_access.object("configmap", "fixed", "-n", project.namespace)
+    assert after["data"] == {"key": "2"}
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    assert project.resource("generated")["id"] != generated
+
+
+def test_what_was_deleted_by_hand_is_no_obstacle(project: KubernetesProject, cluster_access: Cluster) -> None:
+    project.declare(deployment("one"))
+    project.up()
+    cluster_access.kubectl("delete", "deployment", "app", "-n", project.namespace)
+    project.declare(deployment("two"))
+    project.up()
+    assert cluster_access.exists("deployment", "app", "-n", project.namespace)
+    cluster_access.kubectl("delete", "deployment", "app", "-n", project.namespace)
+    project.pulumi("destroy", "--yes")
+    assert project.resources() == []

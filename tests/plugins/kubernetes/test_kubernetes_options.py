@@ -46,11 +46,6 @@ def test_what_is_wrong_with_a_kubeconfig(project: KubernetesProject, cluster_acc
     folder = project.folder
     how = "set the provider's kubeconfig (pulumi config set kubernetes:kubeconfig PATH) or KUBECONFIG"
     assert f"kubeconfig {folder}/none.yaml doesn't exist; {how}" in failing(project, "kubeconfig='none.yaml'")
-    assert f"kubeconfig {folder} is a folder, not a file; {how}" in failing(project, "kubeconfig='.'")
-    project.write("broken.yaml", "a: [1\nb: hunter2222")
-    broken = failing(project, "kubeconfig='broken.yaml'")
-    assert f"kubeconfig {folder}/broken.yaml isn't valid YAML (line 2)" in broken
-    assert "hunter" not in broken
     name = yaml.safe_load(cluster_access.kubeconfig.read_text())["contexts"][0]["name"]
     wanted = (
         f"kubeconfig {cluster_access.kubeconfig} has no context 'none' (it has {name}); correct the provider's context"
