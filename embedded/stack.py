@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from embedded.cluster import plan
 from embedded.cluster.plan import Ports
 from embedded.errors import Failure
 
@@ -81,14 +82,19 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         kubeconfig: The administrator's.
         docker_host: The Docker Engine that builds.
     """
+    proxied = any(os.environ.get(name) for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"))
     return {
         "DOCKER_HOST": docker_host,
         "KUBECONFIG": str(kubeconfig),
+        # The cluster is on this machine: no proxy knows the way to it.
+        **({"NO_PROXY": plan.without_proxy(os.environ.get("NO_PROXY", ""))} if proxied else {}),
         "PULUMI_BACKEND_URL": f"file://{state / 'pulumi'}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
         # A stack file without its salt (as after `git checkout`) gets it back from the state.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_HOME": str(state / "pulumi-home"),
+        # An operation that waits holds a place: by default there are four a core, too few for all that wait at first.
+        "PULUMI_PARALLEL": "32",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
 

@@ -29,6 +29,12 @@ VOLUMES = Path("/run/inspiration")
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
 
 
+def without_proxy(no_proxy: str) -> str:
+    """``NO_PROXY`` with what is on this machine added, so that a proxy is asked for the rest only."""
+    here = ("localhost", "127.0.0.1", NODE_ADDRESS, POD_NETWORK, SERVICE_NETWORK, ".svc", ".cluster.local")
+    return ",".join(dict.fromkeys([*filter(None, no_proxy.split(",")), *here]))
+
+
 @dataclass(frozen=True)
 class Ports:
     """TCP ports that the machine listens on for the cluster, each with the config key that changes it."""

@@ -252,9 +252,9 @@ def _quote(command: list[str]) -> str:
 
 def _environment() -> dict[str, str]:
     """The little that the processes need; nothing of the user's shell, which may hold secrets."""
-    kept = {
-        name: value for name, value in os.environ.items() if name.lower() in ("http_proxy", "https_proxy", "no_proxy")
-    }
+    kept = {name: value for name, value in os.environ.items() if name.lower() in ("http_proxy", "https_proxy")}
+    if kept:
+        kept["NO_PROXY"] = plan.without_proxy(os.environ.get("NO_PROXY", ""))
     return {**kept, "PATH": SYSTEM_PATH, "LANG": "C.UTF-8"}
 
 

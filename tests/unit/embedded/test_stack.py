@@ -83,3 +83,11 @@ def test_the_passphrase_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert (tmp_path / "passphrase").read_text() == first
     assert len(first) >= 32
     assert (tmp_path / "passphrase").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_proxy_is_not_asked_for_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+    names = stack.environment(tmp_path, tmp_path / "kubeconfig", "unix:///docker.sock")["NO_PROXY"].split(",")
+    assert names[0] == "intranet.example"
+    assert {"10.215.0.2", "127.0.0.1", "localhost"} <= set(names)
