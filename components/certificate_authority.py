@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 import pulumi
-import pulumi_tls as tls  # type: ignore[import-not-found, unused-ignore]
+import pulumi_tls as tls
 from pulumi_kubernetes.core.v1 import Secret
 
 from components.manifests import Manifest, metadata
