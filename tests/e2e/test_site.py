@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.checkout import Checkout
 from tests.traffic import Traffic
+from tests.waiting import eventually
 
 SITE = "http://inspiration.localhost/"
 
@@ -152,7 +153,7 @@ def test_a_second_site_leaves_the_first_alone(undone: Checkout) -> None:
     done = undone.pulumi("up", "--yes", "--skip-preview")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Hello from a folder" in get("/", "hello.localhost").text
+    assert eventually(lambda: "Hello from a folder" in get("/", "hello.localhost").text)
     assert get("/").status_code == 200
     assert json.loads(undone.pulumi("stack", "output", "site_urls", "--json").stdout) == {
         "inspiration": SITE,
@@ -175,5 +176,6 @@ def test_what_was_changed_by_hand_is_shown_and_repaired(undone: Checkout) -> Non
     repaired = undone.pulumi("up", "--yes", "--skip-preview")
 
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
-    assert get("/").status_code == 200
+    # The ingress controller hears of the new pods a moment after they are ready.
+    assert eventually(lambda: get("/").status_code == 200)
     assert undone.pulumi("preview", "--refresh", "--expect-no-changes").returncode == 0

@@ -15,6 +15,7 @@ from embedded.cluster.plan import Files, Ports
 from embedded.cluster.preflight import check
 from embedded.errors import Failure
 from tests.checkout import Checkout
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -85,6 +86,13 @@ def test_up_stops_before_anything_is_changed(configured: Checkout, held: int) ->
     assert configured.pulumi("stack", "export").stdout == before
 
 
+def answers(url: str, host: str) -> bool:
+    try:
+        return httpx.get(url, headers={"Host": host}, timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 def test_another_port_is_a_matter_of_the_config(configured: Checkout) -> None:
     configured.pulumi("config", "set", "--path", "inspiration:ingress.httpPort", "18080")
 
@@ -92,7 +100,6 @@ def test_another_port_is_a_matter_of_the_config(configured: Checkout) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "http://inspiration.localhost:18080/" in done.stdout
-    answer = httpx.get("http://127.0.0.1:18080/", headers={"Host": "inspiration.localhost:18080"}, timeout=10)
-    assert answer.status_code == 200
+    assert eventually(lambda: answers("http://127.0.0.1:18080/", "inspiration.localhost:18080"))
     with pytest.raises(httpx.ConnectError):
         httpx.get("http://127.0.0.1/", timeout=10)
