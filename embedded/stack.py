@@ -146,18 +146,10 @@ def _git(project: Path, *arguments: str) -> str:
 
 def ports(project: Path) -> Ports:
     """The ports that the stack's configuration asks for; what isn't a port there is left for the program to refuse."""
-    file = f"Pulumi.{STACK}.yaml"
-    try:
-        document = yaml.safe_load((project / file).read_text())
-    except FileNotFoundError:
-        document = None
-    except yaml.YAMLError as error:
-        raise Failure(f"{file} isn't YAML: {' '.join(str(error).split())}", fix="correct the file") from None
-
-    config = document.get("config") if isinstance(document, dict) else None
+    config = _config(project)
 
     def port(key: str, field: str, default: int) -> int:
-        section = config.get(f"inspiration:{key}") if isinstance(config, dict) else None
+        section = config.get(f"inspiration:{key}")
         value = section.get(field, default) if isinstance(section, dict) else default
         return value if isinstance(value, int) and 0 < value < 65536 else default
 
@@ -167,3 +159,36 @@ def ports(project: Path) -> Ports:
         https=port("ingress", "httpsPort", defaults.https),
         registry=port("registry", "nodePort", defaults.registry),
     )
+
+
+def addons(project: Path) -> dict[str, Mapping[str, Any]]:
+    """The addons that the stack's configuration names and switches on, each with the options that it gives there.
+
+    ``charts`` is one of them where the configuration has charts to install. What the program switches on by itself
+    isn't, and what is no addon is: that is for the program to refuse.
+    """
+    config = _config(project)
+    section = config.get("inspiration:addons")
+    named = section if isinstance(section, dict) else {}
+    options = {name: {} if value is True else value for name, value in named.items()}
+    found: dict[str, Mapping[str, Any]] = {name: value for name, value in options.items() if isinstance(value, dict)}
+    if config.get("inspiration:charts"):
+        found["charts"] = {}
+    return found
+
+
+def _config(project: Path) -> dict[str, Any]:
+    """The stack's configuration, as it stands in its file.
+
+    Raises:
+        Failure: The file isn't YAML.
+    """
+    file = f"Pulumi.{STACK}.yaml"
+    try:
+        document = yaml.safe_load((project / file).read_text())
+    except FileNotFoundError:
+        return {}
+    except yaml.YAMLError as error:
+        raise Failure(f"{file} isn't YAML: {' '.join(str(error).split())}", fix="correct the file") from None
+    config = document.get("config") if isinstance(document, dict) else None
+    return config if isinstance(config, dict) else {}

@@ -22,8 +22,11 @@ from pathlib import Path
 
 from embedded.errors import Failure
 
-RESOURCE_PLUGINS = ("kubernetes", "docker")
+RESOURCE_PLUGINS = ("kubernetes", "docker", "tls", "random")
 """The packages of this folder that are resource plugins, by Pulumi's names."""
+
+SHARED = "shared"
+"""The package of this folder that they may import."""
 
 LANGUAGE_HOST = "pulumi-language-python"
 
@@ -51,7 +54,7 @@ class Installed:
     """A plugin that is in place."""
 
     name: str
-    """``language-python``, ``kubernetes`` or ``docker``."""
+    """``language-python``, or one of `RESOURCE_PLUGINS`."""
     version: str
     """Without a leading ``v``; empty for an official language host, which is as old as its engine."""
     official: bool
@@ -115,10 +118,11 @@ def install(
 def archive(name: str, python: Path) -> bytes:
     """The tarball of the resource plugin ``name``, run by ``python``: the same bytes for the same sources.
 
-    Holds an executable, as the engine wants it, and a copy of the package, so that it outlives this checkout.
+    Holds an executable, as the engine wants it, and copies of its package and of `SHARED`, so that it outlives this
+    checkout.
     """
     executable = f"pulumi-resource-{name}"
-    files = _runnable(name, executable.replace("-", "_"))
+    files = _runnable(executable.replace("-", "_"), name, SHARED)
     # Isolated: neither the user's PYTHONPATH nor packages in the home folder change what a plugin imports.
     files[executable] = f'#!/bin/sh\nexec {shlex.quote(str(python))} -I "${{0%/*}}" "$@"\n'.encode()
     files[MARKER] = _digest(files)
@@ -175,7 +179,7 @@ def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[st
     launcher = LANGUAGE_LAUNCHER.encode()
     if beside.is_file() and not _is_launcher(beside):
         return Installed("language-python", "", official=True, changed=False)
-    files = _runnable("language", "pulumi_language_python")
+    files = _runnable("pulumi_language_python", "language")
     digest = _digest(files).decode()
     folder = engine.home / f"language-python-{digest[:16]}"
     host = f'#!/bin/sh\nexec {shlex.quote(str(python))} -u {shlex.quote(str(folder))} "$@"\n'.encode()
@@ -202,16 +206,20 @@ def _is_launcher(path: Path) -> bool:
         return file.read(len(head)) == head
 
 
-def _runnable(package: str, module: str) -> dict[str, bytes]:
-    """The files of a folder that Python can run: this folder's ``package`` under the name ``module``."""
-    root = Path(__file__).parent / package
+def _runnable(parent: str, start: str, *more: str) -> dict[str, bytes]:
+    """The files of a folder that Python can run: packages of this folder in one called ``parent``; runs ``start``.
+
+    They lie in it as in this folder, so that their relative imports mean the same.
+    """
+    root = Path(__file__).parent
+    sources = [root / "__init__.py", *(path for package in (start, *more) for path in (root / package).rglob("*"))]
     files = {
-        str(Path(module, path.relative_to(root))): path.read_bytes()
-        for path in root.rglob("*")
+        str(Path(parent, path.relative_to(root))): path.read_bytes()
+        for path in sources
         if path.is_file() and "__pycache__" not in path.parts
     }
-    start = f'import runpy\n\nrunpy.run_module("{module}", run_name="__main__", alter_sys=True)\n'
-    return files | {"__main__.py": start.encode()}
+    main = f'import runpy\n\nrunpy.run_module("{parent}.{start}", run_name="__main__", alter_sys=True)\n'
+    return files | {"__main__.py": main.encode()}
 
 
 def _digest(files: dict[str, bytes]) -> bytes:

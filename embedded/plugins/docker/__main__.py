@@ -3,8 +3,8 @@
 import importlib.metadata
 import sys
 
+from ..shared.server import Messages, serve
 from .provider import DockerProvider
-from .server import Messages, serve
 
 engine = sys.argv[-1]
 serve(DockerProvider(Messages(engine)), importlib.metadata.version("pulumi-docker"), engine)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .errors import PluginError
+from ..shared.errors import PluginError
 
 MAX_BYTES = 1 << 30
 """Of all files together. More is a mistake, usually a forgotten `.dockerignore`."""

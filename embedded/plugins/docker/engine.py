@@ -16,9 +16,9 @@ import docker.utils
 import requests
 from docker.tls import TLSConfig
 
+from ..shared.errors import PluginError
 from .context import BuildContext
 from .credentials import Login
-from .errors import PluginError
 from .image import Image
 
 CONNECT_TIMEOUT = 10

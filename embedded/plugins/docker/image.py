@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .values import is_unknown
+from ..shared.values import is_unknown
 
 DEFAULT_REGISTRY = "docker.io"
 

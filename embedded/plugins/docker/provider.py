@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from pulumi.provider.experimental import provider as pulumi_provider
 from pulumi.provider.experimental.property_value import PropertyValue
 
+from ..shared.errors import PluginError
+from ..shared.server import Messages
+from ..shared.values import COMPUTED, is_unknown, plain, plain_map
 from .context import BuildContext
 from .credentials import Credentials
 from .diff import differences
-from .errors import PluginError
 from .image import Image, Name, context_of, dockerfile_of, problems
-from .server import Messages
-from .values import COMPUTED, is_unknown, plain, plain_map, with_entry
+from .values import with_entry
 
 T = TypeVar("T")
 

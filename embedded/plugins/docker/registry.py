@@ -9,8 +9,8 @@ from pathlib import Path
 
 import requests
 
+from ..shared.errors import PluginError
 from .credentials import Login
-from .errors import PluginError
 from .image import DEFAULT_REGISTRY, Name
 
 MANIFEST_TYPES = (

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from .errors import ApiError, Json, KindMissingError
+from .helm import Capabilities
 from .kinds import Kind
 from .kubeconfig import Connection
 from .transport import Answer, Transport
@@ -65,6 +66,15 @@ class Client:
                 "CustomResourceDefinition), or make this resource depend on what installs it"
             )
         return endpoints[kind.name]
+
+    async def capabilities(self) -> Capabilities:
+        """What the cluster can do, for Helm."""
+        version = (await self._transport.request("GET", "/version")).body["gitVersion"]
+        groups = (await self._transport.request("GET", "/apis")).body["groups"]
+        served = ["v1", *(each["groupVersion"] for group in groups for each in group["versions"])]
+        kinds = await asyncio.gather(*map(self._discover, served))
+        named = [f"{api_version}/{kind}" for api_version, found in zip(served, kinds, strict=True) for kind in found]
+        return Capabilities(version, (*served, *named))
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Json | None:
         """The live object, ``None`` if there is none."""

@@ -24,7 +24,8 @@ def live_inputs(inputs: Json, recorded: Json, live: Json) -> Json:
         recorded: The object as it was then.
         live: The object as it is now.
     """
-    merged: Json = _merge(inputs, recorded, live, fields.structure(live))
+    # Nobody manages a field of an object that is only a name; that doesn't make the object an atomic value.
+    merged: Json = _merge(inputs, recorded, live, fields.structure(live) or None)
     merged |= {key: inputs[key] for key in ("apiVersion", "kind") if key in inputs}
     if inputs.get("kind") == "Secret" and inputs.get("stringData"):
         merged["stringData"] = _string_data(inputs["stringData"], recorded.get("data") or {}, live.get("data") or {})

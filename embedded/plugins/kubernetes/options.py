@@ -16,10 +16,11 @@ _SWITCHES = {
     "enableSecretMutable": "PULUMI_K8S_ENABLE_SECRET_MUTABLE",
     "skipUpdateUnreachable": "PULUMI_K8S_SKIP_UPDATE_UNREACHABLE",
     "suppressDeprecationWarnings": "PULUMI_K8S_SUPPRESS_DEPRECATION_WARNINGS",
+    "suppressHelmHookWarnings": "PULUMI_K8S_SUPPRESS_HELM_HOOK_WARNINGS",
     "upsertExistingObjects": "PULUMI_K8S_UPSERT_EXISTING_OBJECTS",
 }
-# Understood, but without an effect here: server-side apply is the only way, and there is no Helm.
-_WITHOUT_EFFECT = ("enableServerSideApply", "suppressHelmHookWarnings")
+# Understood, but without an effect here: server-side apply is the only way.
+_WITHOUT_EFFECT = ("enableServerSideApply",)
 _OF_THE_ENGINE = ("version", "pluginDownloadURL", "pluginChecksums")
 
 
@@ -45,6 +46,8 @@ class Options:
     """Adopt objects that exist already."""
     suppress_warnings: bool = False
     """Don't pass on the API server's warnings, such as of deprecated API versions."""
+    suppress_hook_warnings: bool = False
+    """Don't say which hooks of a chart aren't run."""
     mutable: frozenset[str] = frozenset()
     """Of ``ConfigMap`` and ``Secret``, those whose data changes in place."""
 
@@ -80,6 +83,7 @@ def parse(args: Json) -> Options:
         patch_force="enablePatchForce" in on,
         upsert="upsertExistingObjects" in on,
         suppress_warnings="suppressDeprecationWarnings" in on,
+        suppress_hook_warnings="suppressHelmHookWarnings" in on,
         mutable=frozenset(kind for kind, option in mutable.items() if option in on),
     )
 

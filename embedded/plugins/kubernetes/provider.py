@@ -10,7 +10,7 @@ from pulumi.provider.experimental import provider as sdk
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime.rpc import UNKNOWN
 
-from . import VERSION, annotations, checks, diff, drift, kubeconfig, naming, options, state
+from . import VERSION, annotations, chart, checks, diff, drift, kubeconfig, naming, options, state
 from .errors import InitFailedError, Json, NotReadyError, PluginError
 from .kinds import Form, Kind, refuse_unsupported, resolve
 from .lists import ListOperations
@@ -201,7 +201,9 @@ class KubernetesProvider(sdk.Provider):
         raise PluginError(f"the embedded kubernetes plugin has no method {request.tok}")
 
     async def construct(self, request: sdk.ConstructRequest) -> sdk.ConstructResponse:
-        """Refuse components: charts, YAML and Kustomize take the official plugin."""
+        """Make the objects of a chart; refuse other components: YAML and Kustomize take the official plugin."""
+        if request.resource_type == chart.TOKEN:
+            return await chart.construct(request, self._connected(), self._options, self._log, self._interrupt)
         refuse_unsupported(request.resource_type)
         raise PluginError(f"the embedded kubernetes plugin has no component {request.resource_type}")
 
@@ -210,6 +212,10 @@ class KubernetesProvider(sdk.Provider):
         raise PluginError("the embedded kubernetes plugin makes no packages from CRDs; use CustomResource")
 
     def _operations(self, kind: Kind) -> Operations | ListOperations:
+        single = Operations(self._connected(), self._options, self._log, self._interrupt)
+        return ListOperations(single) if kind.form is Form.LIST else single
+
+    def _connected(self) -> "Client":
         if self._client is None:
             if self._connection is None:
                 raise PluginError("the kubernetes provider isn't configured")
@@ -218,8 +224,7 @@ class KubernetesProvider(sdk.Provider):
             from .client import Client
 
             self._client = Client(self._connection)
-        single = Operations(self._client, self._options, self._log, self._interrupt)
-        return ListOperations(single) if kind.form is Form.LIST else single
+        return self._client
 
     def _target(self, urn: str, kind: Kind, inputs: Json, recorded: Json, ignored: Iterable[str] = ()) -> Target:
         metadata = inputs.get("metadata")

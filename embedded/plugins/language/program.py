@@ -103,14 +103,22 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
         except pulumi.RunError as error:
             message = str(error)
         except Exception as error:
-            if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
-                return None  # the engine is shutting down, and has said why
+            if _is_shutdown(error):
+                return None  # the engine has said why
             message = "Program failed with an unhandled exception:\n" + user_traceback(error, directory)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
     _report(message)
     return None
+
+
+def _is_shutdown(error: Exception) -> bool:
+    """Whether the engine has ended the run; it says so in another way where a plugin couldn't make a component."""
+    call = error if isinstance(error, grpc.RpcError) else error.__context__
+    if not isinstance(call, grpc.RpcError):
+        return False
+    return call.code() == grpc.StatusCode.UNAVAILABLE or call.details() == "resource monitor shut down"
 
 
 def user_traceback(error: Exception, directory: Path) -> str:

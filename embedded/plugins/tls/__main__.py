@@ -3,8 +3,8 @@
 import importlib.metadata
 import sys
 
+from ..shared.server import Messages, serve
 from .provider import TlsProvider
-from .server import Messages, serve
 
 engine = sys.argv[-1]
 serve(TlsProvider(Messages(engine)), importlib.metadata.version("pulumi-tls"), engine)

@@ -7,8 +7,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import BasicConstraints, SubjectAlternativeName, SubjectKeyIdentifier
 
+from ..shared.errors import PluginError
 from . import keys, names
-from .errors import PluginError
 
 Inputs = dict[str, Any]
 Outputs = dict[str, str | bool]

@@ -2,32 +2,17 @@
 
 import ipaddress
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 from cryptography import x509
 
+from ..shared.checks import Check, list_of
+from ..shared.errors import PluginError
+from ..shared.values import is_unknown
 from . import names
-from .errors import PluginError
-from .values import is_unknown
-
-Check: TypeAlias = Callable[[Any], Iterator[str]]
 
 MAX_HOURS = 1000 * 365 * 24
 """A thousand years: what is longer may not fit into a certificate's dates."""
-
-
-def one_of(*allowed: str) -> Check:
-    """One of the texts ``allowed``."""
-    return _simple(lambda value: value in allowed, ", ".join(allowed))
-
-
-def whole_number(least: int, most: int) -> Check:
-    """A whole number from ``least`` to ``most``."""
-
-    def fits(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-    return _simple(fits, f"a whole number from {least} to {most}")
 
 
 def readable(load: Callable[[str], object]) -> Check:
@@ -60,7 +45,7 @@ def subject(value: Any) -> Iterator[str]:
 def allowed_uses(value: Any) -> Iterator[str]:
     """A list of key usages and extended key usages."""
     known = names.KEY_USAGES | names.EXTENDED_KEY_USAGES
-    wrong = list(_list_of(lambda use: isinstance(use, str) and use in known, ", ".join(sorted(known)))(value))
+    wrong = list(list_of(lambda use: isinstance(use, str) and use in known, ", ".join(sorted(known)))(value))
     yield from wrong
     # RFC 5280, 4.2.1.3: without it, their meaning is undefined.
     if not wrong and "key_agreement" not in value and (lone := {"encipher_only", "decipher_only"}.intersection(value)):
@@ -85,27 +70,6 @@ def _is_uri(value: Any) -> bool:
         return False
 
 
-def _simple(fits: Callable[[Any], bool], allowed: str) -> Check:
-    def check(value: Any) -> Iterator[str]:
-        if not fits(value):
-            yield f": {value!r} given; allowed: {allowed}"
-
-    return check
-
-
-def _list_of(fits: Callable[[Any], bool], allowed: str) -> Check:
-    def check(value: Any) -> Iterator[str]:
-        if not isinstance(value, list):
-            yield f": {value!r} given; allowed: a list"
-            return
-        for index, each in enumerate(value):
-            if not fits(each):
-                yield f"[{index}]: {each!r} given; allowed: {allowed}"
-
-    return check
-
-
-boolean = _simple(lambda value: isinstance(value, bool), "true or false")
-dns_names = _list_of(_is_dns_name, "a DNS name in ASCII (other scripts as xn--…)")
-ip_addresses = _list_of(_is_ip_address, "an IP address without a zone")
-uris = _list_of(_is_uri, "a URI in ASCII")
+dns_names = list_of(_is_dns_name, "a DNS name in ASCII (other scripts as xn--…)")
+ip_addresses = list_of(_is_ip_address, "an IP address without a zone")
+uris = list_of(_is_uri, "a URI in ASCII")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from embedded.plugins.docker import context
 from embedded.plugins.docker.context import BuildContext
-from embedded.plugins.docker.errors import PluginError
+from embedded.plugins.shared.errors import PluginError
 
 NAMES = st.text("abcé. -", min_size=1, max_size=6).filter(lambda name: name.strip(".") and name == name.strip())
 TREES = st.dictionaries(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import textwrap
 import uuid
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from embedded import toolchain
+from embedded.progress import Progress
 from tests.plugins.language.project import Project, install_plugins
 
 
@@ -95,6 +98,18 @@ def variables(tmp_path_factory: pytest.TempPathFactory, cluster_access: Cluster)
     """Environment variables with which the engine uses the plugins of this checkout."""
     found = install_plugins(tmp_path_factory.mktemp("pulumi-home"))
     return found | {"KUBECONFIG": str(cluster_access.kubeconfig)}
+
+
+@pytest.fixture(scope="session")
+def helm() -> Iterator[Path]:
+    """Helm, with its folder on PATH: the one that is there already, else that of the toolchain."""
+    found = shutil.which("helm")
+    with pytest.MonkeyPatch.context() as patch:
+        if found is None:
+            folder = toolchain.provide(Progress(), ["charts"]).addons["helm"]
+            patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+            found = str(folder / "helm")
+        yield Path(found)
 
 
 @pytest.fixture

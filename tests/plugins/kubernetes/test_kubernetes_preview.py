@@ -96,7 +96,7 @@ def test_what_isnt_supported_is_refused_by_name(project: KubernetesProject) -> N
     project.declare('K.helm.v3.Release("release", chart="x")')
     refused = "isn't supported by the embedded kubernetes plugin"
     assert f"kubernetes:helm.sh/v3:Release {refused}" in project.preview(fails=True)
-    project.declare('K.helm.v4.Chart("chart", chart="x")')
-    assert f"kubernetes:helm.sh/v4:Chart {refused}" in project.preview(fails=True)
+    project.declare('K.yaml.v2.ConfigGroup("group", yaml="")')
+    assert f"kubernetes:yaml/v2:ConfigGroup {refused}" in project.preview(fails=True)
     project.declare("K.yaml.ConfigGroup('group', yaml=['a: 1'])")
     assert f"kubernetes:yaml:decode {refused}" in project.preview(fails=True)

@@ -64,6 +64,17 @@ def test_drift_is_shown_and_repaired(project: KubernetesProject, cluster_access:
     assert not re.search(r"\d+ (updated|deleted)", project.refresh())
 
 
+def test_an_object_that_is_only_a_name_has_no_drift(project: KubernetesProject) -> None:
+    project.declare("""
+    K.core.v1.Namespace("ns", metadata={"name": f"{NS}-own"})
+    K.core.v1.ConfigMap("config", metadata={"name": "config", "namespace": NS})
+    """)
+    project.up()
+    assert not re.search(r"\d+ (updated|deleted)", project.refresh())
+    project.assert_no_change()
+    project.pulumi("destroy", "--yes")
+
+
 def test_an_object_deleted_by_hand_is_made_anew(project: KubernetesProject, cluster_access: Cluster) -> None:
     project.declare(PROGRAM)
     project.up()

@@ -1,5 +1,6 @@
 """The installer of plugins, with the real engine and a download server of our own."""
 
+import contextlib
 import functools
 import http.server
 import io
@@ -19,7 +20,9 @@ from embedded.plugins import install
 from tests.plugins.language.project import engine_in
 
 PYTHON = Path(sys.executable)
-VERSIONS = {name: install.wanted_version(name, PYTHON) for name in install.RESOURCE_PLUGINS}
+RESOURCES = ("kubernetes", "docker", "tls", "random")
+VERSIONS = {name: install.wanted_version(name, PYTHON) for name in RESOURCES}
+EACH = {"language-python", *RESOURCES}
 
 
 @pytest.fixture
@@ -65,16 +68,12 @@ def summary(installed: list[install.Installed]) -> dict[str, tuple[bool, bool]]:
 def test_installs_its_own_where_nothing_can_be_downloaded_and_only_once(pulumi: Path, home: Path) -> None:
     said: list[str] = []
     first = install.install(pulumi, home, PYTHON, said.append)
-    assert summary(first) == {"language-python": (False, True), "kubernetes": (False, True), "docker": (False, True)}
+    assert summary(first) == dict.fromkeys(EACH, (False, True))
     assert {each.name: each.version for each in first[1:]} == VERSIONS
     assert f"looking for the official docker plugin {VERSIONS['docker']}" in said
     said.clear()
     second = install.install(pulumi, home, PYTHON, said.append)
-    assert summary(second) == {
-        "language-python": (False, False),
-        "kubernetes": (False, False),
-        "docker": (False, False),
-    }
+    assert summary(second) == dict.fromkeys(EACH, (False, False))
     assert said == []
 
 
@@ -94,7 +93,7 @@ def test_changed_sources_are_installed_again(pulumi: Path, home: Path, monkeypat
     runnable = install._runnable
     monkeypatch.setattr(install, "_runnable", lambda *names: runnable(*names) | {"new.py": b"# new"})
     changed = install.install(pulumi, home, PYTHON)
-    assert {each.name for each in changed if each.changed} == {"language-python", "kubernetes", "docker"}
+    assert {each.name for each in changed if each.changed} == EACH
     after = sorted(home.glob("language-python-*"))
     assert len(after) == 1
     assert after != before
@@ -106,7 +105,7 @@ def test_another_interpreter_is_a_change(pulumi: Path, home: Path, tmp_path: Pat
     environment = tmp_path / "it's another"
     environment.symlink_to(PYTHON.parent.parent)
     changed = install.install(pulumi, home, environment / "bin/python")
-    assert {each.name for each in changed if each.changed} == {"language-python", "kubernetes", "docker"}
+    assert {each.name for each in changed if each.changed} == EACH
     launcher = home / f"plugins/resource-docker-v{VERSIONS['docker']}/pulumi-resource-docker"
     started = subprocess.Popen(
         [launcher, "127.0.0.1:1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -114,6 +113,21 @@ def test_another_interpreter_is_a_change(pulumi: Path, home: Path, tmp_path: Pat
     assert started.stdout is not None
     assert started.stdout.readline().strip().isdigit(), started.communicate()
     started.communicate()  # closes its standard input, which ends it
+    assert started.returncode == 0
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_an_archive_runs_by_itself(tmp_path: Path, name: str) -> None:
+    with tarfile.open(fileobj=io.BytesIO(install.archive(name, PYTHON))) as tar:
+        tar.extractall(tmp_path, filter="data")
+    launcher = tmp_path / f"pulumi-resource-{name}"
+    with subprocess.Popen(
+        [launcher, "127.0.0.1:1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline().strip().isdigit(), started.communicate()
+        started.terminate()
+        assert started.communicate()[1] == ""
     assert started.returncode == 0
 
 
@@ -152,7 +166,7 @@ def test_the_official_plugin_is_preferred_where_it_can_be_downloaded(
 
     serve(functools.partial(Handler, directory=str(site)))  # type: ignore[arg-type]  # as good as a class
     installed = install.install(pulumi, home, PYTHON)
-    assert summary(installed) == {"language-python": (False, True), "kubernetes": (True, True), "docker": (True, True)}
+    assert summary(installed) == dict.fromkeys(RESOURCES, (True, True)) | {"language-python": (False, True)}
     assert summary(install.install(pulumi, home, PYTHON))["docker"] == (True, False)
     plugin = home / f"plugins/resource-docker-v{VERSIONS['docker']}/pulumi-resource-docker"
     assert plugin.read_bytes() == b"official"
@@ -180,6 +194,30 @@ def test_a_download_that_hangs_is_given_up_and_not_tried_again(
     install.install(pulumi, home, PYTHON)
     assert asked == []
     released.set()
+
+
+def test_official_plugins_are_asked_for_side_by_side(
+    pulumi: Path, home: Path, serve: Callable[[type[http.server.BaseHTTPRequestHandler]], None]
+) -> None:
+    all_asked = threading.Barrier(len(RESOURCES), timeout=60)
+    waiting = set(RESOURCES)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = {name for name in RESOURCES if f"pulumi-resource-{name}-" in self.path}
+            if asked & waiting:
+                waiting.difference_update(asked)
+                with contextlib.suppress(threading.BrokenBarrierError):
+                    all_asked.wait()
+            self.send_error(404)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+            pass
+
+    serve(Handler)
+    assert summary(install.install(pulumi, home, PYTHON)) == dict.fromkeys(EACH, (False, True))
+    assert waiting == set()
+    assert not all_asked.broken
 
 
 def test_an_sdk_that_is_missing_is_named(pulumi: Path, home: Path, tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """Fixtures for the tests of the TLS plugin: it needs the engine, and no cluster."""
 
 import json
-import os
-import shutil
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from embedded import paths
-from embedded.plugins import install
-from tests.plugins.language.project import Project, install_plugins
+from tests.plugins.engine import with_plugin
+from tests.plugins.language.project import Project
 
 
 @dataclass
@@ -60,15 +57,7 @@ class TlsProject(Project):
 @pytest.fixture(scope="session")
 def variables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables with which the engine uses the TLS plugin of this checkout."""
-    pytest.importorskip("pulumi_tls")
-    with pytest.MonkeyPatch.context() as patch:
-        built = paths.CACHE / "bin"
-        if not shutil.which("pulumi") and (built / "pulumi").is_file():
-            patch.setenv("PATH", f"{built}{os.pathsep}{os.environ['PATH']}")
-        elif not shutil.which("pulumi"):
-            request.getfixturevalue("cluster")  # puts the toolchain on PATH
-        patch.setattr(install, "RESOURCE_PLUGINS", ("tls",))
-        return install_plugins(tmp_path_factory.mktemp("pulumi"))
+    return with_plugin("tls", request, tmp_path_factory)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Serves a provider to the engine that started this process, with errors of one line, and sends it warnings."""
+"""Serves a provider to the engine that started this process, with errors of one line, and sends it messages."""
 
 import asyncio
 import os
@@ -30,6 +30,10 @@ class Messages:
     def __init__(self, engine: str) -> None:
         self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine))
 
+    def status(self, urn: str, text: str) -> None:
+        """Show ``text`` beside the resource until something else is shown there."""
+        self._engine.Log(engine_pb2.LogRequest(severity=engine_pb2.INFO, message=text, urn=urn, ephemeral=True))
+
     def warn(self, urn: str, text: str) -> None:
         """Show ``text`` as a warning about the resource."""
         self._engine.Log(engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=text, urn=urn))
@@ -40,7 +44,8 @@ def serve(provider: Provider, version: str, engine: str) -> NoReturn:
     # Standard input is a pipe that the engine holds open: its end is the engine's end, however it came.
     threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: os._exit(0))  # at once: a thread may be making a large key
+        # At once: threads may be at work on what nobody wants any more, as a build or a large key.
+        signal.signal(each, lambda *_: os._exit(0))
     asyncio.run(_serve(provider, version, engine))
     sys.exit()
 

@@ -1,0 +1,1 @@
+"""What the resource plugins share; each archive has a copy of it."""
