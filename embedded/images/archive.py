@@ -52,6 +52,23 @@ class Entry:
         return info
 
 
+def tree(folder: Path) -> list[Entry]:
+    """Return what is in ``folder`` as that of an image's root folder, owned by root.
+
+    Of a file's permissions only that it is executable counts, as in git.
+    """
+    entries = []
+    for path in folder.rglob("*"):
+        name = f"/{path.relative_to(folder)}"
+        if path.is_symlink():
+            entries.append(Entry(name, target=str(path.readlink()), mode=0o777))
+        elif path.is_dir():
+            entries.append(Entry(name))
+        else:
+            entries.append(Entry(name, path, mode=0o755 if path.stat().st_mode & 0o111 else 0o644))
+    return entries
+
+
 @dataclass(frozen=True)
 class Image:
     """An image of one layer.

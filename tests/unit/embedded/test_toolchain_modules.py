@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded.toolchain.gomod import CLUSTER, PULUMI, Module
+from embedded.toolchain import gomod
+from embedded.toolchain.gomod import ADDONS, CLUSTER, HELM, METRICS_SERVER, PROMETHEUS, PULUMI, Module
 
 
 def test_the_cluster_is_two_builds_with_versions_of_its_go_mod() -> None:
@@ -27,6 +28,74 @@ def test_pulumi_is_one_build_with_its_version() -> None:
     assert PULUMI.builds == [["github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"]]
     assert PULUMI.flags[-1].endswith(f"version.Version={PULUMI.version}")
     assert not any(flag.startswith("-tags") for flag in PULUMI.flags)
+
+
+def test_each_addon_is_a_build_of_its_own_with_its_version() -> None:
+    for module, title in (METRICS_SERVER, "metrics-server 0.9.0"), (HELM, "Helm 4.3.1"):
+        [[package]] = module.builds
+        assert package.startswith(module.main)
+        assert module.title == title
+        assert module.flags[-1].endswith(f"ersion={module.version}")
+
+
+def test_prometheus_has_upstreams_name_for_its_version() -> None:
+    """Version 3.16.0 is the module's v0.316.0: a module of version 3 would need another path."""
+    _, minor, patch = PROMETHEUS.version.split(".")
+    assert PROMETHEUS.release == f"3.{int(minor) - 300}.{patch}"
+    assert PROMETHEUS.title == f"Prometheus {PROMETHEUS.release}"
+    assert PROMETHEUS.flags[-1].endswith(f"version.Version={PROMETHEUS.release}")
+    assert PROMETHEUS.builds == [[f"{PROMETHEUS.main}/cmd/{program}" for program in ("prometheus", "promtool")]]
+
+
+def test_every_folder_with_a_go_mod_is_a_module_of_the_toolchain() -> None:
+    modules = [CLUSTER, PULUMI, *(module for modules in ADDONS.values() for module in modules)]
+    folders = {path.parent for path in Path(gomod.__file__).parent.glob("*/go.mod")}
+    assert folders == {module.folder for module in modules}
+
+
+@pytest.mark.parametrize("module", [METRICS_SERVER, HELM], ids=lambda module: module.name)
+def test_what_is_built_after_the_cluster_has_its_libraries_as_they_are_there(module: Module) -> None:
+    """Another version of one of them, and most of Kubernetes' libraries would be compiled again."""
+    assert module.after == CLUSTER
+    libraries = ("golang.org/x/net", "golang.org/x/text", "google.golang.org/protobuf", "k8s.io/apimachinery")
+    for name in (*libraries, "k8s.io/api", "k8s.io/client-go", "k8s.io/kube-openapi"):
+        assert module.versions[name] == CLUSTER.versions[name], name
+
+
+def test_go_mod_is_read_block_by_block(tmp_path: Path) -> None:
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    (folder / "go.mod").write_text(
+        """\
+module toy
+
+go 1.26.6
+
+tool example.test/one
+
+tool (
+	example.test/two
+	example.test/three
+)
+
+require example.test/main v1.2.3
+
+require (
+	example.test/library v1.0.0 // indirect
+)
+
+// Too new.
+exclude (
+	example.test/library v1.1.0
+)
+
+replace example.test/main => example.test/fork v1.2.4
+"""
+    )
+    module = Module(folder, "Toy", "example.test/main", stamps={})
+    assert module.versions == {"example.test/main": "v1.2.3", "example.test/library": "v1.0.0"}
+    assert module.builds == [["example.test/one", "example.test/two", "example.test/three"]]
+    assert module.go == "1.26.6"
 
 
 @pytest.fixture
@@ -76,5 +145,7 @@ def test_the_key_changes_with_flags_and_links(module: Module) -> None:
         other(links={"greet": "hello"}),
         other(alone=frozenset({"example.test/tool"})),
         other(stamps={"main.version": "example.test/main"}),
+        other(stamps={"main.version": "release"}, release="1.2"),
+        other(sources={"ui": "web/ui"}),
     ]
     assert len({variant.key("1.26.8") for variant in variants}) == len(variants)
