@@ -30,10 +30,12 @@ def main() -> int:
             from embedded.commands import down
 
             return down.run(console, purge=arguments.purge, keep=arguments.keep)
+        if arguments.status:
+            from embedded.commands import status
+
+            return status.show()
         from embedded.commands import up
 
-        if arguments.status:
-            return up.status()
         return up.run(cluster_only=arguments.cluster_only, pulumi_arguments=arguments.pulumi)
     except Failure as failure:
         console.print(Text("error: ", "bold red") + Text(failure.cause))
@@ -58,10 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="script/up",
         description="Puts the website on this machine: builds the toolchain (once), starts the embedded cluster, runs "
         "`pulumi up` of the dev stack, and prints the URLs. Run it again at any time: it does only what is missing.",
-        epilog="exit codes: 0 done, 1 failed (the reason is printed), 130 interrupted",
+        epilog="exit codes: 0 done, 1 failed (the reason is printed), 3 not healthy (--status), 130 interrupted",
     )
     up.add_argument(
-        "--status", action="store_true", help="show the cluster's processes and their memory, change nothing"
+        "--status",
+        action="store_true",
+        help="show what runs, and why something isn't healthy; change nothing",
     )
     up.add_argument("--cluster-only", action="store_true", help="start the cluster, but don't run `pulumi up`")
     up.add_argument("pulumi", nargs="*", metavar="-- PULUMI_OPTION", help="options for `pulumi up`, as -- --diff")

@@ -9,7 +9,6 @@ import base64
 import json
 import os
 import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import yaml
 
 from embedded.cluster import plan
 from embedded.cluster.plan import Files
+from embedded.toolchain import system
 
 CAP_SYS_RESOURCE = 24
 
@@ -218,7 +218,7 @@ state = "{data / "state"}"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
-  BinaryName = "{shutil.which("runc", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")}"
+  BinaryName = "{system.find("runc")}"
 """
 
 

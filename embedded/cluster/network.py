@@ -16,6 +16,7 @@ import psutil
 from embedded.cluster import plan
 from embedded.cluster.plan import Files
 from embedded.errors import Failure
+from embedded.toolchain import system
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 COMMENT = ("-m", "comment", "--comment", "inspiration")
@@ -111,8 +112,7 @@ def _succeeds(*command: str) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    # Debian keeps iptables, ip and sysctl where a user's PATH may not lead.
-    return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    return {**os.environ, "PATH": system.PATH}
 
 
 def run_inside(files: Files, command: Sequence[str]) -> list[str]:

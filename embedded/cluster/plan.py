@@ -26,6 +26,22 @@ DOCKER_BRIDGE = "10.216.0.1/24"
 VOLUMES = Path("/run/inspiration")
 """Where the cluster sees its volumes: a bind mount of its own, so that their path doesn't name this checkout."""
 
+OWN_FOLDERS = {
+    "cni": Path("/var/lib/cni"),
+    "cni-config": Path("/etc/cni"),
+    "container-logs": Path("/var/log/containers"),
+    "containerd-run": Path("/run/containerd"),
+    "kubelet-sockets": Path("/var/lib/kubelet"),
+    "otel-collector": Path("/var/lib/otel-collector"),
+    "pod-logs": Path("/var/log/pods"),
+    "volumes": VOLUMES,
+}
+"""Folders of :attr:`Files.data`, and where programs look for them whatever they are told: bind mounts of the cluster's.
+
+Without them the machine's own would be used, by a MicroK8s or a Docker Engine as well, and the pods' logs and addresses
+of a cluster that was removed would be found by the next one.
+"""
+
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
 
 
@@ -79,11 +95,6 @@ class Files:
         return self.state / "data"
 
     @property
-    def volumes(self) -> Path:
-        """What pods store; the cluster's processes see it at :data:`VOLUMES`."""
-        return self.data / "volumes"
-
-    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.state / "kubeconfig"
@@ -110,5 +121,6 @@ class Files:
 
     def make(self) -> None:
         """Make the folders, closed to other users."""
-        for folder in (self.state, self.pki, self.config, self.logs, self.data, self.volumes):
+        own = (self.data / name for name in OWN_FOLDERS)
+        for folder in (self.state, self.pki, self.config, self.logs, self.data, *own):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

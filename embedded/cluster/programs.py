@@ -11,6 +11,7 @@ from pathlib import Path
 
 from embedded.cluster import plan
 from embedded.cluster.plan import Files, Ports
+from embedded.toolchain.system import SYSTEM_PATH
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,6 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 10
 
-
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 SMALL_HEAP = {"GOGC": "20"}
 """A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""

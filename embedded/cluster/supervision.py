@@ -23,10 +23,22 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from embedded.cluster import network, plan
 from embedded.cluster.plan import Files
-from embedded.cluster.programs import SYSTEM_PATH, Program
+from embedded.cluster.programs import Program
 from embedded.errors import Failure
+from embedded.toolchain.system import SYSTEM_PATH
 
 POLL_SECONDS = 0.1
+
+MOUNT_AND_RUN = """\
+mount --make-rshared /
+while [ "$1" != -- ]; do
+	mount --bind "$1" "$2"
+	shift 2
+done
+shift
+exec "$@"
+"""
+"""Shell commands that take pairs of a folder and where to mount it, ``--``, and what to run then."""
 
 
 class Supervisor:
@@ -149,8 +161,10 @@ class Supervisor:
             except psutil.TimeoutExpired:
                 root.kill()
                 root.wait(timeout=30)
-        if plan.VOLUMES.exists():
-            plan.VOLUMES.rmdir()
+        for place in plan.OWN_FOLDERS.values():
+            # Was made for the mount if it is empty; not so where something else uses it.
+            with contextlib.suppress(OSError):
+                place.rmdir()
         self._record.unlink(missing_ok=True)
         self._files.supervisor_socket.unlink(missing_ok=True)
 
@@ -163,13 +177,15 @@ class Supervisor:
         return "its last words: " + " | ".join(line.strip() for line in lines[-3:])
 
     def _launch(self, configuration: str) -> None:
-        plan.VOLUMES.mkdir(mode=0o700, exist_ok=True)
+        mounts: list[str] = []
+        for name, place in plan.OWN_FOLDERS.items():
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mounts += [str(self._files.data / name), str(place)]
         output = self._files.logs / "supervisord.out"
         with output.open("ab") as log:
             unshare = subprocess.Popen(
                 ["unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--mount-proc",
-                 "sh", "-c", 'mount --make-rshared / && mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh",
-                 str(self._files.volumes), str(plan.VOLUMES),
+                 "sh", "-ec", MOUNT_AND_RUN, "sh", *mounts, "--",
                  sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", configuration],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 cwd="/", env=_environment(),

@@ -43,6 +43,34 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
         stack.ports(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "addons"),
+    [
+        ("", {}),
+        ("config:\n  inspiration:addons:\n", {}),
+        ("config:\n  inspiration:addons: nonsense\n", {}),
+        ("config:\n  inspiration:addons:\n    one: true\n    two: false\n    three:\n", {"one": {}}),
+        ("config:\n  inspiration:addons:\n    one: {}\n    two: 'true'\n    three: 1\n", {"one": {}}),
+        (
+            "config:\n  inspiration:addons:\n    dns: true\n    one:\n      retention: 7d\n",
+            {"dns": {}, "one": {"retention": "7d"}},
+        ),
+        ("config:\n  inspiration:charts: []\n", {}),
+        ("config:\n  inspiration:charts:\n    - name: one\n", {"charts": {}}),
+    ],
+)
+def test_the_addons_that_are_on_are_those_that_the_config_names(
+    tmp_path: Path, text: str, addons: dict[str, object]
+) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    assert stack.addons(tmp_path) == addons
+
+
+def test_without_a_file_there_is_no_config(tmp_path: Path) -> None:
+    assert stack.ports(tmp_path) == Ports()
+    assert stack.addons(tmp_path) == {}
+
+
 def test_the_salt_never_shows_as_a_change(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
         identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")

@@ -1,0 +1,51 @@
+"""``script/up --status``: what runs, and how it is."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from embedded.cluster import status as cluster_status
+from embedded.cluster.cluster import Cluster
+from embedded.paths import STATE
+from embedded.progress import duration
+
+
+def show() -> int:
+    """Print the cluster's processes, and how what the stack has deployed is.
+
+    Returns:
+        0 if all of it is well, 3 if not, as ``systemctl status`` does.
+
+    Raises:
+        Failure: The stack's state can't be read.
+    """
+    rows = cluster_status.processes(Cluster(STATE).supervisor)
+    console = Console(highlight=False)
+    if not rows:
+        console.print("The embedded cluster isn't running: script/up starts it.")
+        return 3
+    table = Table(box=None, pad_edge=False)
+    for heading in ("process", "state"):
+        table.add_column(heading)
+    for heading in ("pid", "since", "memory (PSS)"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        since = duration(row.seconds) if row.pid else ""
+        table.add_row(row.name, row.state, str(row.pid or ""), since, _mebibytes(row.memory))
+    own = sum(row.memory for row in rows if row.name != cluster_status.PODS)
+    table.add_section()
+    table.add_row("the cluster without its pods", "", "", "", _mebibytes(own))
+    table.add_row("in all", "", "", "", _mebibytes(sum(row.memory for row in rows)))
+    console.print(table)
+    console.print(f"logs: {Cluster(STATE).files.logs}", end="\n\n")
+    runs = all(row.state == "running" for row in rows if row.name != cluster_status.PODS)
+    # Imported where it is used: with Pulumi's SDK it takes half a second.
+    from embedded.commands import health
+
+    healthy = health.show(console)
+    return 0 if runs and healthy else 3
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"
