@@ -1,0 +1,67 @@
+"""What may break a rule, and why.
+
+By rule, then by object as `KubernetesObject.subject` calls it; ``*`` stands for any namespace. Whoever adds one gives a
+reason that others can check.
+"""
+
+PROVISIONER_IS_MUTE = (
+    "It serves nothing that could be asked: https://github.com/rancher/local-path-provisioner/issues/208."
+)
+ADMINISTRATOR = {
+    "ClusterRoleBinding dashboard-admin": "It is there only where the configuration has addons.dashboard.access: admin."
+}
+
+EDITORS = "Whom the configuration names in addons.rbac changes Secrets in these namespaces, and so reads them."
+
+EXEMPTIONS: dict[str, dict[str, str]] = {
+    "dashboard-secrets": ADMINISTRATOR,
+    "host-path": {
+        "DaemonSet logs-collector/otel-collector": (
+            "It reads the logs of its node's pods, and keeps there how far it is."
+        ),
+    },
+    "host-ports": {
+        "DaemonSet ingress/traefik": "It is what listens on the ports 80 and 443 of the nodes.",
+    },
+    "image-version": {
+        "Deployment container-registry/registry": (
+            "The embedded cluster and upstream have the tag 3 in common; it moves within one major version."
+        ),
+    },
+    "liveness-probe": {
+        "Deployment local-path-storage/local-path-provisioner": PROVISIONER_IS_MUTE,
+    },
+    "non-root": {
+        "DaemonSet logs-collector/otel-collector": "Logs are root's on the node; it has no capabilities.",
+    },
+    "pod-security-restricted": {
+        "Namespace ingress": "Host ports need the level privileged; the rules about pods hold in it all the same.",
+        "Namespace logs-collector": "Its pods mount the node's logs; Loki is in a restricted namespace of its own.",
+        "Namespace local-path-storage": "The pods that make and remove the folders of volumes mount their parent.",
+    },
+    "rbac-admin": ADMINISTRATOR,
+    "rbac-secrets": {
+        **ADMINISTRATOR,
+        "ClusterRole traefik": "Certificates of Ingresses are in Secrets of all namespaces.",
+        "ClusterRoleBinding traefik": "Certificates of Ingresses are in Secrets of all namespaces.",
+        "RoleBinding */rbac-admin": EDITORS,
+        "RoleBinding */rbac-edit": EDITORS,
+    },
+    "readiness-probe": {
+        "Deployment dashboard/dashboard": "Of its two containers, Caddy asks kube-web-view when it is asked itself.",
+        "Deployment local-path-storage/local-path-provisioner": PROVISIONER_IS_MUTE,
+    },
+    "service-account-token": {
+        "DaemonSet ingress/traefik": "It watches Ingresses and what they route to.",
+        "Deployment dashboard/dashboard": (
+            "kube-web-view reads the cluster with it; Headlamp only finds the API server where it is mounted."
+        ),
+        "Deployment kube-system/coredns": "It watches Services and EndpointSlices.",
+        "Deployment kube-system/metrics-server": "It watches pods and nodes, and asks the kubelets for their metrics.",
+        "Deployment local-path-storage/local-path-provisioner": "It watches claims and makes volumes for them.",
+        "StatefulSet prometheus/prometheus": "It finds what there is to measure, and asks the kubelets for metrics.",
+    },
+    "service-type": {
+        "Service container-registry/registry": "The nodes and the Docker Engine use the registry at its NodePort.",
+    },
+}
