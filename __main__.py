@@ -3,16 +3,28 @@
 Cluster ─► Dns
 Cluster ─► Storage ─► Registry ─► SiteImage ─► Site
 Cluster ─► IngressController ─► Site
+CertificateAuthority ─► Dashboard ─► TlsPassthroughIngress
+Cluster ─► IngressController ─► Dashboard
 """
 
 import pulumi
 import pulumi_docker
 
+from components.addons.chart import ChartAddon
+from components.addons.dashboard import Dashboard
 from components.addons.dns import Dns
+from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.addons.ingress import IngressController
+from components.addons.jaeger import Jaeger
+from components.addons.logs import Logs
+from components.addons.metrics_server import MetricsServer
+from components.addons.prometheus import Prometheus
+from components.addons.rbac import Rbac
 from components.addons.registry import Registry
 from components.addons.storage import Storage
+from components.certificate_authority import CertificateAuthority
 from components.cluster import Cluster
+from components.page import IngressArgs
 from components.site import Site
 from components.site_image import SiteImage
 from settings import Settings
@@ -51,8 +63,22 @@ if addons.registry:
         in_cluster,
     ).address
 
+tracing_endpoint: pulumi.Input[str] | None = None
+if addons.jaeger:
+    jaeger = Jaeger(
+        "jaeger",
+        {
+            "ingress_namespace": INGRESS_NAMESPACE if addons.ingress else None,
+            "max_traces": addons.jaeger.max_traces,
+        },
+        in_cluster,
+    )
+    tracing_endpoint = jaeger.otlp_endpoint
+    pulumi.export("jaeger_command", jaeger.query_command)
+
 ingress_class: pulumi.Input[str] = settings.ingress.class_name
 ingress_namespace: pulumi.Input[str] | None = None
+ingress_controller: str | None = None
 if addons.ingress:
     controller = IngressController(
         "ingress",
@@ -61,10 +87,21 @@ if addons.ingress:
             "http_port": settings.ingress.http_port,
             "https_port": settings.ingress.https_port,
             "address": settings.ingress.address,
+            "tracing_endpoint": tracing_endpoint,
         },
         in_cluster,
     )
     ingress_class, ingress_namespace = controller.class_name, controller.namespace
+    ingress_controller = controller.controller
+
+authority = CertificateAuthority(
+    "ca",
+    {
+        "common_name": settings.certificate_authority.common_name,
+        "certificate": settings.certificate_authority.certificate,
+        "private_key": settings.certificate_authority.private_key,
+    },
+)
 
 on_engine = None
 if settings.builds_images:
@@ -92,7 +129,100 @@ for site in settings.sites:
             },
             "ingress_class": ingress_class,
             "ingress_namespace": ingress_namespace,
+            "authority": authority if site.tls else None,
             "http_port": settings.ingress.http_port,
+            "https_port": settings.ingress.https_port,
+        },
+        in_cluster,
+    )
+
+on_ingress: IngressArgs = {
+    "authority": authority,
+    "ingress_class": ingress_class,
+    "ingress_namespace": ingress_namespace,
+    "controller": ingress_controller,
+    "passthrough": settings.ingress.passthrough,
+    "gateway": settings.ingress.gateway,
+    "https_port": settings.ingress.https_port,
+}
+addon_urls: dict[str, pulumi.Input[str]] = {}
+if addons.dashboard:
+    dashboard = Dashboard(
+        "dashboard",
+        {
+            "kind": addons.dashboard.kind,
+            "host": addons.dashboard.host,
+            "access": addons.dashboard.access,
+            **on_ingress,
+        },
+        in_cluster,
+    )
+    addon_urls["dashboard"] = dashboard.url
+    pulumi.export("dashboard_url", dashboard.url)
+    pulumi.export("dashboard_login", dashboard.login)
+
+if addons.metrics_server:
+    MetricsServer(
+        "metrics-server",
+        {"authority": authority, "kubelet_insecure_tls": addons.metrics_server.kubelet_insecure_tls},
+        in_cluster,
+    )
+
+if addons.prometheus:
+    prometheus = Prometheus(
+        "prometheus",
+        {
+            "host": addons.prometheus.host,
+            "sites": list(sites),
+            "retention": addons.prometheus.retention,
+            "size": addons.prometheus.size,
+            "storage_class": storage_class,
+            "kubelet_insecure_tls": addons.prometheus.kubelet_insecure_tls,
+            **on_ingress,
+        },
+        in_cluster,
+    )
+    addon_urls["prometheus"] = prometheus.url
+    pulumi.export("prometheus_login", prometheus.login)
+
+if addons.logs:
+    logs = Logs(
+        "logs",
+        {
+            "retention": addons.logs.retention,
+            "size": addons.logs.size,
+            "storage_class": storage_class,
+            "path": addons.logs.path,
+        },
+        in_cluster,
+    )
+    pulumi.export("logs_command", logs.query_command)
+
+if addons.rbac:
+    rbac = Rbac(
+        "rbac",
+        {
+            "viewers": addons.rbac.viewers,
+            "editors": addons.rbac.editors,
+            "admins": addons.rbac.admins,
+            "namespaces": addons.rbac.namespaces,
+            "sites": {name: site.namespace for name, site in sites.items()},
+        },
+        in_cluster,
+    )
+    pulumi.export("rbac_commands", rbac.commands)
+
+for chart in settings.charts:
+    ChartAddon(
+        chart.name,
+        {
+            "chart": chart.chart,
+            "version": chart.version,
+            "repository": chart.repository,
+            "namespace": chart.namespace,
+            "pod_security": chart.pod_security,
+            "values": chart.values,
+            "crds": chart.crds,
         },
         in_cluster,
     )
@@ -100,5 +230,6 @@ for site in settings.sites:
 pulumi.export("site_urls", {name: site.url for name, site in sites.items()})
 pulumi.export("images", images)
 pulumi.export("registry", registry)
+pulumi.export("ca_certificate", authority.certificate)
 pulumi.export("hosts_entry", settings.hosts_entry)
-pulumi.export("addon_urls", {})
+pulumi.export("addon_urls", addon_urls)

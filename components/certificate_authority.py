@@ -1,6 +1,5 @@
 """The certificate authority of the stack, and the certificates that it issues."""
 
-import base64
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
@@ -8,7 +7,7 @@ import pulumi
 import pulumi_tls as tls
 from pulumi_kubernetes.core.v1 import Secret
 
-from components.manifests import Manifest, metadata
+from components.manifests import Manifest, encoded, metadata
 
 DAY = 24
 """Hours."""
@@ -138,10 +137,5 @@ def secret(args: CertificateArgs, chain: pulumi.Output[str], key: pulumi.Output[
     return {
         "metadata": metadata(args["secret_name"], args["namespace"], args["component"]),
         "type": "kubernetes.io/tls",
-        "data": {"tls.crt": chain.apply(encoded), "tls.key": key.apply(encoded)},
+        "data": encoded({"tls.crt": chain, "tls.key": key}),
     }
-
-
-def encoded(text: str) -> str:
-    """Return ``text`` as the ``data`` of a Secret has it."""
-    return base64.b64encode(text.encode()).decode()

@@ -31,6 +31,10 @@ class Cluster(pulumi.ComponentResource):
             context=args.get("context"),
             # What is declared here is the stack's: a field that was edited by hand is shown by a refresh, and repaired.
             enable_patch_force=True,
+            # A renewed certificate, or an edited configuration file, is an update of what holds it. By default it would
+            # be a replacement, of all that mention it as well. Pods that read it only once have its checksum.
+            enable_secret_mutable=True,
+            enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})

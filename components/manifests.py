@@ -5,8 +5,12 @@ Python's (``role_ref``); all inside are the API's own (``matchLabels``), as in K
 Pulumi Inputs.
 """
 
+import base64
 import hashlib
+from collections.abc import Mapping
 from typing import Any, TypeAlias
+
+import pulumi
 
 Manifest: TypeAlias = dict[str, Any]
 """A Kubernetes object without ``apiVersion`` and ``kind``, which the typed resource adds, or a part of one."""
@@ -75,6 +79,19 @@ def config_map(name: str, ns: Any, component: str, files: dict[str, str]) -> Man
     return {"metadata": metadata(name, ns, component), "data": files}
 
 
+def opaque_secret(name: str, ns: Any, component: str, files: Mapping[str, pulumi.Input[str]]) -> Manifest:
+    """Return the Secret of ``files``, contents by name."""
+    return {"metadata": metadata(name, ns, component), "type": "Opaque", "data": encoded(files)}
+
+
+def encoded(files: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Output[str]]:
+    """Return the ``data`` of a Secret: the contents of ``files`` in base64, secret in Pulumi's state as well."""
+    return {
+        name: pulumi.Output.secret(content).apply(lambda text: base64.b64encode(text.encode()).decode())
+        for name, content in files.items()
+    }
+
+
 def service_account(name: str, ns: Any, component: str) -> Manifest:
     """Return a ServiceAccount whose token is mounted only in the pods that ask for it."""
     return {"metadata": metadata(name, ns, component), "automount_service_account_token": False}
@@ -87,6 +104,14 @@ def binding(meta: Manifest, role_kind: str, role: Any, account: Any, ns: Any) ->
         "role_ref": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": ns}],
     }
+
+
+def allow_from(peer: pulumi.Input[str] | None, *ports: int | str) -> Manifest:
+    """Return the rule of a NetworkPolicy that lets the namespace ``peer`` (``None``: anybody) in to TCP ``ports``."""
+    rule: Manifest = {"ports": [{"port": port, "protocol": "TCP"} for port in ports]}
+    if peer is not None:
+        rule["from"] = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peer}}}]
+    return rule
 
 
 def disruption_budget(name: str, ns: Any, component: str) -> Manifest:

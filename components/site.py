@@ -8,10 +8,12 @@ from pulumi_kubernetes.core.v1 import Namespace, Service, ServiceAccount
 from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
+from components.certificate_authority import CertificateAuthority
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
     Manifest,
+    allow_from,
     disruption_budget,
     labels,
     metadata,
@@ -20,6 +22,7 @@ from components.manifests import (
     service_account,
     spread,
 )
+from components.urls import url
 
 
 class ResourcesArgs(TypedDict):
@@ -50,13 +53,19 @@ class SiteArgs(TypedDict):
     """IngressClass of its Ingress."""
     ingress_namespace: NotRequired[pulumi.Input[str] | None]
     """Namespace of the ingress controller, the only one that may connect; default: any."""
+    authority: NotRequired[CertificateAuthority | None]
+    """Who issues its certificate; default: it is served over plain HTTP."""
     http_port: NotRequired[int]
     """Port of the ingress controller for HTTP, for the URL; default 80."""
+    https_port: NotRequired[int]
+    """Port of the ingress controller for HTTPS, for the URL; default 443."""
 
 
 class Site(pulumi.ComponentResource):
     """A website in a namespace of its own, whose updates lose no request."""
 
+    namespace: pulumi.Output[str]
+    """Its namespace; known when that is there."""
     url: pulumi.Output[str]
     """Where a browser finds it, with scheme, and port if it isn't the default."""
 
@@ -83,14 +92,18 @@ class Site(pulumi.ComponentResource):
             # The Service is ready when a pod answers behind it; without this, both would report the same failure.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[deployed]),
         )
-        Ingress(f"{name}-ingress", **ingress(name, ns, exposed.metadata.name, args), opts=child)
-        self.url = pulumi.Output.from_input(url(args["host"], args["path"], args.get("http_port", 80)))
+        certificate, site_url = None, url("http", args["host"], args.get("http_port", 80), args["path"])
+        if authority := args.get("authority"):
+            certificate = authority.issue(
+                f"{name}-tls",
+                {"hosts": [args["host"]], "secret_name": f"{name}-tls", "namespace": ns, "component": "site"},
+                child,
+            ).secret
+            site_url = url("https", args["host"], args.get("https_port", 443), args["path"])
+        Ingress(f"{name}-ingress", **ingress(name, ns, exposed.metadata.name, certificate, args), opts=child)
+        self.namespace = ns
+        self.url = pulumi.Output.from_input(site_url)
         self.register_outputs({"url": self.url})
-
-
-def url(host: str, path: str, http_port: int) -> str:
-    """Return the URL of ``path`` on ``host``; with the port if it isn't 80."""
-    return f"http://{host}{'' if http_port == 80 else f':{http_port}'}{path}"
 
 
 def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], args: SiteArgs) -> Manifest:
@@ -148,17 +161,27 @@ def service(name: str, ns: pulumi.Input[str]) -> Manifest:
     }
 
 
-def ingress(name: str, ns: pulumi.Input[str], service_name: pulumi.Input[str], args: SiteArgs) -> Manifest:
-    """Return the Ingress that routes the site's host and path to its Service."""
+def ingress(
+    name: str,
+    ns: pulumi.Input[str],
+    service_name: pulumi.Input[str],
+    certificate: pulumi.Input[str] | None,
+    args: SiteArgs,
+) -> Manifest:
+    """Return the Ingress that routes the site's host and path to its Service.
+
+    ``certificate`` is the Secret for HTTPS, ``None`` for plain HTTP.
+    """
     backend = {"service": {"name": service_name, "port": {"name": "http"}}}
     paths = [{"path": args["path"], "pathType": "Prefix", "backend": backend}]
-    return {
-        "metadata": metadata(name, ns, "site"),
-        "spec": {
-            "ingressClassName": args["ingress_class"],
-            "rules": [{"host": args["host"], "http": {"paths": paths}}],
-        },
+    spec: Manifest = {
+        "ingressClassName": args["ingress_class"],
+        "rules": [{"host": args["host"], "http": {"paths": paths}}],
     }
+    if certificate is not None:
+        # Controllers redirect plain HTTP for these hosts by default; Traefik's own class is told so at its entry point.
+        spec["tls"] = [{"hosts": [args["host"]], "secretName": certificate}]
+    return {"metadata": metadata(name, ns, "site"), "spec": spec}
 
 
 def network_policy(name: str, ns: pulumi.Input[str], port: int, peer: pulumi.Input[str] | None) -> Manifest:
@@ -166,15 +189,12 @@ def network_policy(name: str, ns: pulumi.Input[str], port: int, peer: pulumi.Inp
 
     A site answers requests and makes none, so not even DNS is needed.
     """
-    rule: Manifest = {"ports": [{"port": port, "protocol": "TCP"}]}
-    if peer is not None:
-        rule["from"] = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peer}}}]
     return {
         "metadata": metadata(name, ns, "site"),
         "spec": {
             "podSelector": {"matchLabels": selector(name)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [rule],
+            "ingress": [allow_from(peer, port)],
             "egress": [],
         },
     }

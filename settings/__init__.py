@@ -14,8 +14,18 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from settings.addons import AddonSettings
+from settings.charts import ChartSettings
 from settings.kubeconfig import check_kubeconfig
-from settings.models import LABEL, AddonSettings, Host, IngressSettings, Model, RegistrySettings, SiteSettings
+from settings.models import (
+    LABEL,
+    CertificateAuthoritySettings,
+    Host,
+    IngressSettings,
+    Model,
+    RegistrySettings,
+    SiteSettings,
+)
 from settings.problems import describe, dotted, keys, unknown_key
 
 PROJECT = "inspiration"
@@ -48,17 +58,43 @@ class Settings(Model):
         description=f"a list of sites, each a map of {', '.join(keys(SiteSettings))}",
     )
     ingress: IngressSettings = Field(
-        default=IngressSettings(), description="a map of className, httpPort, httpsPort, address"
+        default=IngressSettings(), description=f"a map of {', '.join(keys(IngressSettings))}"
     )
     registry: RegistrySettings = Field(default_factory=RegistrySettings, description="a map of nodePort, address")
-    addons: AddonSettings = Field(default_factory=AddonSettings, description="a map of dns, storage, registry, ingress")
+    certificate_authority: CertificateAuthoritySettings = Field(
+        default=CertificateAuthoritySettings(),
+        description=f"a map of {', '.join(keys(CertificateAuthoritySettings))}",
+    )
+    addons: AddonSettings = Field(
+        # Validated, since there are defaults in it that depend on other keys.
+        default_factory=dict,
+        validate_default=True,
+        description=f"a map of {', '.join(keys(AddonSettings))}",
+    )
+    charts: list[ChartSettings] = Field(
+        default=[], description=f"a list of charts, each a map of {', '.join(keys(ChartSettings))}"
+    )
 
     @field_validator("sites", mode="before")
     @classmethod
-    def _complete(cls, sites: Any, info: ValidationInfo) -> Any:
+    def _complete_sites(cls, sites: Any, info: ValidationInfo) -> Any:
         """Fill in what depends on other keys, where those are valid."""
         domain = info.data.get("domain", "localhost")
         return [_completed(site, domain) for site in sites] if isinstance(sites, list) else sites
+
+    @field_validator("addons", mode="before")
+    @classmethod
+    def _complete_addons(cls, addons: Any, info: ValidationInfo) -> Any:
+        """Fill in the hosts of the addons' pages, which depend on the domain."""
+        if not isinstance(addons, dict):
+            return addons
+        given = {"dashboard": addons.get("dashboard", True), "prometheus": addons.get("prometheus", False)}
+        domain = info.data.get("domain", "localhost")
+        return addons | {
+            name: {"host": f"{name}.{domain}"} | ({} if options is True else options)
+            for name, options in given.items()
+            if options is True or isinstance(options, dict)
+        }
 
     @property
     def builds_images(self) -> bool:
@@ -67,9 +103,11 @@ class Settings(Model):
 
     @property
     def hosts_entry(self) -> str | None:
-        """Line for a hosts file that makes the sites' hosts resolve; ``None`` where all do by themselves."""
+        """Line for a hosts file that makes all hosts of the stack resolve; ``None`` where they do by themselves."""
+        served = [site.host for site in self.sites]
+        served += self.addons.hosts.values()
         # RFC 6761: localhost and all names under it are the loopback address.
-        hosts = dict.fromkeys(site.host for site in self.sites if site.host.rpartition(".")[2] != "localhost")
+        hosts = dict.fromkeys(host for host in served if host.rpartition(".")[2] != "localhost")
         return " ".join([self.ingress.address, *hosts]) if hosts else None
 
     @classmethod
@@ -79,7 +117,7 @@ class Settings(Model):
         Raises:
             SettingsError: With all problems at once.
         """
-        names = list(cls.model_fields)
+        names = keys(cls)
         raw = {name: value for name in names if (value := _value(name)) is not None}
         unknown = sorted(_given().difference(names))
         problems = [unknown_key(f"{PROJECT}:{dotted((name,))}", name, names) for name in unknown]
@@ -92,8 +130,9 @@ class Settings(Model):
             # What depends on an invalid key is looked at as if that key were unset.
             invalid = {details["loc"][0] for details in error.errors() if len(details["loc"]) == 1}
             usable = {name: value for name, value in raw.items() if name not in invalid}
-            raise SettingsError([*problems, *_clashes(_valid_sites(cls, usable))]) from None
-        problems += _clashes(enumerate(settings.sites))
+            raise SettingsError([*problems, *_clashes(_valid_sites(cls, usable), {})]) from None
+        problems += _clashes(enumerate(settings.sites), settings.addons.hosts)
+        problems += _taken_by_charts(settings)
         if problems:
             raise SettingsError(problems)
         return settings
@@ -137,7 +176,25 @@ def _valid_sites(model: type[Settings], raw: Mapping[str, Any]) -> Iterator[tupl
             continue
 
 
-def _clashes(sites: Iterable[tuple[int, SiteSettings]]) -> Iterator[str]:
+def _taken_by_charts(settings: Settings) -> Iterator[str]:
+    namespaces = {site.name: f"sites[{index}]" for index, site in enumerate(settings.sites)}
+    names: dict[str, int] = {}
+    for index, chart in enumerate(settings.charts):
+        key = f"{PROJECT}:charts[{index}]"
+        if (first := names.setdefault(chart.name, index)) != index:
+            yield f"{key}.name: {chart.name} is taken by {PROJECT}:charts[{first}]; give one of them another name"
+        elif (owner := namespaces.setdefault(chart.namespace, f"charts[{index}]")) != f"charts[{index}]":
+            yield f"{key}.namespace: {chart.namespace} is taken by {PROJECT}:{owner}; give one of them another one"
+
+
+def _clashes(sites: Iterable[tuple[int, SiteSettings]], pages: Mapping[str, str]) -> Iterator[str]:
+    hosts: dict[str, str] = {}
+    for addon, host in pages.items():
+        if (first_addon := hosts.setdefault(host, addon)) != addon:
+            yield (
+                f"{PROJECT}:addons.{addon}.host: {host} is taken by {PROJECT}:addons.{first_addon}; "
+                "give one of them another host"
+            )
     names: dict[str, int] = {}
     urls: dict[tuple[str, str], int] = {}
     for index, site in sites:
@@ -149,3 +206,7 @@ def _clashes(sites: Iterable[tuple[int, SiteSettings]]) -> Iterator[str]:
                 f"{key}.host: {site.host} with path {site.path} is taken by {PROJECT}:sites[{first}]; "
                 "give one of them another host or path"
             )
+        if site.host in hosts:
+            # All TLS for its host is the addon's, whatever the path.
+            taken_by = f"{PROJECT}:addons.{hosts[site.host]}"
+            yield f"{key}.host: {site.host} is taken by {taken_by}; give one of them another host"

@@ -4,16 +4,29 @@ import re
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from components.build_context import files
 from settings.problems import shown
 
-RESERVED_NAMES = frozenset({"container-registry", "default", "ingress", "local-path-storage"})
+RESERVED_NAMES = frozenset(
+    {
+        "container-registry",
+        "dashboard",
+        "default",
+        "ingress",
+        "jaeger",
+        "local-path-storage",
+        "logs",
+        "logs-collector",
+        "prometheus",
+        "rbac",
+    }
+)
 """Namespaces of the cluster and of the addons, besides those that begin with ``kube-``."""
 
 
@@ -26,6 +39,11 @@ class Model(BaseModel):
 def problem(text: str) -> PydanticCustomError:
     """Return the error whose line has ``text`` after the key, in place of the description."""
     return PydanticCustomError("problem", "{text}", {"text": text})
+
+
+def problem_of_secret(text: str) -> PydanticCustomError:
+    """Return the same for a ``text`` that quotes nothing of a value which may be a secret."""
+    return PydanticCustomError("problem_of_secret", "{text}", {"text": text})
 
 
 def _site_name(name: str) -> str:
@@ -169,6 +187,7 @@ class SiteSettings(Model):
         ),
     ] = "/"
     replicas: Annotated[int, Field(ge=1, le=100, description="a whole number from 1 to 100")] = 2
+    tls: Annotated[bool, Field(description="true or false")] = False
     resources: Resources = Field(default=Resources(), description="a map of requests, limits")
 
     @model_validator(mode="after")
@@ -185,6 +204,22 @@ class IngressSettings(Model):
     http_port: Port = 80
     https_port: Port = 443
     address: Address = "127.0.0.1"
+    passthrough: Annotated[
+        Literal["auto", "nginx", "traefik", "haproxy", "gateway"],
+        Field(description="auto (as the IngressClass says), nginx, traefik, haproxy, gateway"),
+    ] = "auto"
+    gateway: str | None = Field(
+        default=None, pattern=rf"^{LABEL}/{LABEL}(\.{LABEL})*$", description="a Gateway, namespace/name"
+    )
+
+    @model_validator(mode="after")
+    def _a_gateway_where_one_is_used(self) -> Self:
+        if (self.passthrough == "gateway") != (self.gateway is not None):
+            raise problem(
+                f"passthrough is {self.passthrough} {'with' if self.gateway else 'without'} a gateway; "
+                "allowed: passthrough gateway and a gateway, or neither"
+            )
+        return self
 
     @model_validator(mode="after")
     def _two_ports(self) -> Self:
@@ -206,45 +241,23 @@ class RegistrySettings(Model):
     )
 
 
-class DnsSettings(Model):
-    """Options of the addon ``dns``."""
+class CertificateAuthoritySettings(Model):
+    """Who issues the certificates: an authority of the stack, or one's own."""
 
-    cluster_ip: Annotated[Address | None, Field(alias="clusterIP", description="an IP address")] = None
-    replicas: Annotated[int, Field(ge=1, le=10, description="a whole number from 1 to 10")] = 1
-    upstream: list[Address] | None = Field(default=None, description="a list of IP addresses")
+    common_name: Annotated[
+        str, Field(min_length=1, max_length=64, pattern=r"^[ -~]+$", description="1 to 64 printable ASCII characters")
+    ] = "inspiration"
+    certificate: Annotated[str | None, Field(description="a certificate, PEM")] = None
+    private_key: Annotated[str | None, Field(description="the unencrypted private key of certificate, PEM")] = None
 
+    @model_validator(mode="after")
+    def _whole_or_none(self) -> Self:
+        if (self.certificate is None) != (self.private_key is None):
+            raise problem_of_secret("certificate and privateKey belong together; allowed: both of them, or neither")
+        if self.certificate is not None and self.private_key is not None:
+            # Takes a while to import, for what most stacks don't have.
+            from settings.authority import flaw
 
-class StorageSettings(Model):
-    """Options of the addon ``storage``."""
-
-    path: Annotated[
-        str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", description="an absolute path on the node, and not /")
-    ] = "/opt/local-path-provisioner"
-
-
-class RegistryAddonSettings(Model):
-    """Options of the addon ``registry``."""
-
-    size: Quantity = "10Gi"
-
-
-class IngressAddonSettings(Model):
-    """Options of the addon ``ingress``: none yet."""
-
-
-def _toggle(value: Any) -> Any:
-    return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
-
-
-def _options(*names: str) -> Any:
-    allowed = "true, false" + (f", or a map of {', '.join(names)}" if names else "")
-    return Field(default_factory=dict, validate_default=True, description=allowed)
-
-
-class AddonSettings(Model):
-    """The options of each addon that is switched on."""
-
-    dns: Annotated[DnsSettings | None, BeforeValidator(_toggle)] = _options("clusterIP", "replicas", "upstream")
-    storage: Annotated[StorageSettings | None, BeforeValidator(_toggle)] = _options("path")
-    registry: Annotated[RegistryAddonSettings | None, BeforeValidator(_toggle)] = _options("size")
-    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle)] = _options()
+            if text := flaw(self.certificate, self.private_key):
+                raise problem_of_secret(text)
+        return self

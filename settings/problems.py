@@ -34,6 +34,8 @@ def describe(error: ValidationError, model: type[BaseModel], namespace: str, sec
                 yield unknown_key(key, str(path[-1]), keys(_model_at(model, path[:-1])))
             case "missing":
                 yield f"{key}: missing; allowed: {_allowed(model, path)}"
+            case "problem_of_secret":
+                yield f"{key}: {details['msg']}"
             case "problem" if path[0] not in secrets:
                 yield f"{key}: {details['msg']}"
             case _:

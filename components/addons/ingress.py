@@ -1,6 +1,6 @@
 """The ingress controller: Traefik in its ingress-nginx mode."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import DaemonSet
@@ -38,6 +38,8 @@ class IngressControllerArgs(TypedDict):
     """Port on every node for HTTPS and TLS passthrough."""
     address: str
     """Published in the status of each Ingress: where its hosts should resolve to."""
+    tracing_endpoint: NotRequired[pulumi.Input[str] | None]
+    """URL to send the trace of each request to, OTLP over HTTP; default: requests aren't traced."""
 
 
 class IngressController(pulumi.ComponentResource):
@@ -47,6 +49,8 @@ class IngressController(pulumi.ComponentResource):
     """Name of the IngressClass; known when the controller answers."""
     namespace: pulumi.Output[str]
     """Where the controller's pods run: what NetworkPolicies let in."""
+    controller = CONTROLLER
+    """Controller of the IngressClass."""
 
     def __init__(self, name: str, args: IngressControllerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inspiration:index:IngressController", name, None, opts)
@@ -90,6 +94,9 @@ def arguments(args: IngressControllerArgs) -> list[str]:
         "--accessLog.format=json",
         "--ping=true",
         "--entryPoints.traefik.address=:8080",
+        # For the addon prometheus or another; on from the start, since a change makes a new pod, which takes a moment.
+        "--metrics.prometheus=true",
+        "--metrics.prometheus.entryPoint=traefik",
         "--entryPoints.web.address=:8000",
         "--entryPoints.websecure.address=:8443",
         # Headers such as X_Forwarded_For would reach backends as X-Forwarded-For, which only Traefik may set.
@@ -110,6 +117,24 @@ def arguments(args: IngressControllerArgs) -> list[str]:
         f"{provider}.httpsEntryPoint=websecure",
         # Without it no Ingress gets a status, and Pulumi waits for one.
         f"{provider}.publishStatusAddress={args['address']}",
+    ]
+
+
+def tracing(endpoint: pulumi.Input[str]) -> list[pulumi.Input[str]]:
+    """Return the static configuration that has Traefik trace each request, and tell the site (W3C Trace Context).
+
+    Source: https://doc.traefik.io/traefik/v3.7/reference/install-configuration/observability/tracing/
+    """
+    return ["--tracing.sampleRate=1", pulumi.Output.format("--tracing.otlp.http.endpoint={0}", endpoint)]
+
+
+def resource_attributes() -> list[Manifest]:
+    """Return the environment that tells the traces whose they are. Otherwise Traefik asks for a right to read pods."""
+    fields = {"POD_NAMESPACE": "metadata.namespace", "POD_NAME": "metadata.name", "POD_UID": "metadata.uid"}
+    attributes = "k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME),k8s.pod.uid=$(POD_UID)"
+    return [
+        *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()),
+        {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": attributes},
     ]
 
 
@@ -140,13 +165,16 @@ def nginx_class(name: str) -> Manifest:
 
 def daemon_set(ns: pulumi.Input[str], account: pulumi.Input[str], args: IngressControllerArgs) -> Manifest:
     """Return the DaemonSet of Traefik, which holds the host's ports."""
+    endpoint = args.get("tracing_endpoint")
     container = {
         "name": "traefik",
         "image": IMAGE,
-        "args": arguments(args),
+        "args": [*arguments(args), *(tracing(endpoint) if endpoint is not None else [])],
+        **({"env": resource_attributes()} if endpoint is not None else {}),
         "ports": [
             {"name": "http", "containerPort": 8000, "hostPort": args["http_port"]},
             {"name": "https", "containerPort": 8443, "hostPort": args["https_port"]},
+            {"name": "metrics", "containerPort": 8080},
         ],
         "readinessProbe": {"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 1},
         "livenessProbe": {"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 10, "failureThreshold": 3},

@@ -1,0 +1,157 @@
+"""What is allowed in the options of each addon. A field's description is what an error says is allowed."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from settings.models import LABEL, RESERVED_NAMES, Address, Host, Model, Quantity, problem
+from settings.problems import shown
+
+StorageQuantity = Annotated[
+    str,
+    Field(
+        pattern=r"^[1-9][0-9]{0,14}(\.[0-9]{1,3})?(k|M|G|T|Ki|Mi|Gi|Ti)?$",
+        description='a Kubernetes quantity of storage, such as "8Gi"',
+    ),
+]
+NodePath = Annotated[
+    str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", description="an absolute path on the node, and not /")
+]
+
+
+class DnsSettings(Model):
+    """Options of the addon ``dns``."""
+
+    cluster_ip: Annotated[Address | None, Field(alias="clusterIP", description="an IP address")] = None
+    replicas: Annotated[int, Field(ge=1, le=10, description="a whole number from 1 to 10")] = 1
+    upstream: list[Address] | None = Field(default=None, description="a list of IP addresses")
+
+
+class StorageSettings(Model):
+    """Options of the addon ``storage``."""
+
+    path: NodePath = "/opt/local-path-provisioner"
+
+
+class RegistryAddonSettings(Model):
+    """Options of the addon ``registry``."""
+
+    size: Quantity = "10Gi"
+
+
+class IngressAddonSettings(Model):
+    """Options of the addon ``ingress``: none yet."""
+
+
+class DashboardSettings(Model):
+    """Options of the addon ``dashboard``."""
+
+    kind: Annotated[Literal["headlamp", "kube-web-view"], Field(description="headlamp, kube-web-view")] = "headlamp"
+    host: Host
+    access: Annotated[Literal["view", "admin"], Field(description="view (all but Secrets), admin")] = "view"
+
+
+def _person(who: str) -> str:
+    if who.removeprefix("group:").startswith("system:") and not who.startswith("system:serviceaccount:"):
+        raise problem(f"{shown(who)} is one of Kubernetes' own names; name a user, group or account of yours")
+    if who.startswith("account:") and not re.fullmatch(LABEL, who.removeprefix("account:")):
+        raise ValueError(who)
+    return who
+
+
+def _place(namespace: str) -> str:
+    if namespace.startswith("kube-") or namespace in RESERVED_NAMES - {"default"}:
+        raise problem(
+            f"{shown(namespace)} is a namespace of the cluster, whose accounts have rights that editors could take; "
+            "name those of sites and programs"
+        )
+    return namespace
+
+
+PEOPLE = "a list of users (NAME), groups (group:NAME) and accounts to make (account:NAME)"
+Person = Annotated[str, Field(max_length=253, pattern=r"^[!-~]([ -~]*[!-~])?$"), AfterValidator(_person)]
+Place = Annotated[str, Field(pattern=f"^{LABEL}$"), AfterValidator(_place)]
+
+
+class RbacSettings(Model):
+    """Options of the addon ``rbac``."""
+
+    viewers: list[Person] = Field(default=["account:viewer"], description=PEOPLE)
+    editors: list[Person] = Field(default=[], description=PEOPLE)
+    admins: list[Person] = Field(default=[], description=PEOPLE)
+    namespaces: list[Place] | None = Field(default=None, description="a list of namespaces")
+
+
+class MetricsServerSettings(Model):
+    """Options of the addon ``metrics-server``."""
+
+    kubelet_insecure_tls: Annotated[bool, Field(description="true or false")] = False
+
+
+class JaegerSettings(Model):
+    """Options of the addon ``jaeger``."""
+
+    # Fewer, and a search that doesn't say how many traces it wants is refused: it asks for a hundred.
+    max_traces: Annotated[int, Field(ge=100, le=100_000, description="a whole number from 100 to 100000")] = 10_000
+
+
+class PrometheusSettings(Model):
+    """Options of the addon ``prometheus``."""
+
+    host: Host
+    retention: Annotated[
+        str, Field(pattern=r"^[1-9][0-9]{0,4}[hdwy]$", description='a whole number and h, d, w or y, such as "7d"')
+    ] = "7d"
+    size: StorageQuantity = "8Gi"
+    kubelet_insecure_tls: Annotated[bool, Field(description="true or false")] = False
+
+
+class LogsSettings(Model):
+    """Options of the addon ``logs``."""
+
+    retention: Annotated[
+        str, Field(pattern=r"^[1-9][0-9]{0,4}[dwy]$", description='a whole number and d, w or y, such as "7d"')
+    ] = "7d"
+    size: StorageQuantity = "10Gi"
+    path: NodePath = "/var/lib/otel-collector"
+
+
+def _toggle(value: Any) -> Any:
+    return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
+
+
+def _options(*names: str) -> Any:
+    allowed = "true, false" + (f", or a map of {', '.join(names)}" if names else "")
+    return Field(default_factory=dict, validate_default=True, description=allowed)
+
+
+def _off_unless_named(*names: str) -> Any:
+    return Field(default=None, description=f"true, false, or a map of {', '.join(names)}")
+
+
+class AddonSettings(Model):
+    """The options of each addon that is switched on."""
+
+    dns: Annotated[DnsSettings | None, BeforeValidator(_toggle)] = _options("clusterIP", "replicas", "upstream")
+    storage: Annotated[StorageSettings | None, BeforeValidator(_toggle)] = _options("path")
+    registry: Annotated[RegistryAddonSettings | None, BeforeValidator(_toggle)] = _options("size")
+    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle)] = _options()
+    dashboard: Annotated[DashboardSettings | None, BeforeValidator(_toggle)] = _options("kind", "host", "access")
+    metrics_server: Annotated[MetricsServerSettings | None, BeforeValidator(_toggle), Field(alias="metrics-server")] = (
+        _off_unless_named("kubeletInsecureTls")
+    )
+    prometheus: Annotated[PrometheusSettings | None, BeforeValidator(_toggle)] = _off_unless_named(
+        "host", "retention", "size", "kubeletInsecureTls"
+    )
+    logs: Annotated[LogsSettings | None, BeforeValidator(_toggle)] = _off_unless_named("retention", "size", "path")
+    rbac: Annotated[RbacSettings | None, BeforeValidator(_toggle)] = _off_unless_named(
+        "viewers", "editors", "admins", "namespaces"
+    )
+    jaeger: Annotated[JaegerSettings | None, BeforeValidator(_toggle)] = _off_unless_named("maxTraces")
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """The host names of the pages of addons, by addon."""
+        pages = {"dashboard": self.dashboard, "prometheus": self.prometheus}
+        return {name: addon.host for name, addon in pages.items() if addon}
