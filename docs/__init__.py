@@ -1,0 +1,1 @@
+"""The project's documentation, and the program that draws a part of it."""
