@@ -23,7 +23,8 @@ def main() -> int:
         description="Runs ruff, mypy and all tests. The plugin, end-to-end and fault tests work on a copy of this "
         "checkout with an embedded cluster of its own; a cluster that script/up has started here is stopped for that "
         "time, and is back afterwards with all it had.",
-        epilog="Options that aren't listed go to pytest: script/test -k settings, script/test tests/unit -x",
+        epilog="Options that aren't listed go to pytest: script/test -k settings, script/test tests/unit -x. "
+        "script/test --addons all tests the heavy addons, too: their programs take long to build.",
     )
     parser.add_argument("--no-checks", action="store_true", help="only the tests, without ruff and mypy")
     arguments, pytest_arguments = parser.parse_known_args()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,32 @@ class Checkout:
         return self.run(
             "pulumi", *arguments, "--stack", stack, "--non-interactive", "--color=never", environment=self.environment()
         )
+
+    def kubectl(self, *arguments: str) -> str:
+        """Run ``kubectl`` on its cluster and return what it prints.
+
+        Raises:
+            AssertionError: It fails.
+        """
+        done = self.run("kubectl", *arguments, environment=self.environment())
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def up(self, stack: str = "dev") -> None:
+        """Run ``pulumi up``.
+
+        Raises:
+            AssertionError: It fails.
+        """
+        done = self.pulumi("up", "--yes", "--skip-preview", stack=stack)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def outputs(self, *, secrets: bool = False, stack: str = "dev") -> dict[str, Any]:
+        """Return the stack's outputs, secrets masked unless asked for."""
+        shown = self.pulumi("stack", "output", "--json", *(["--show-secrets"] if secrets else []), stack=stack)
+        assert shown.returncode == 0, shown.stderr
+        outputs: dict[str, Any] = json.loads(shown.stdout)
+        return outputs
 
 
 def newcomer() -> dict[str, str]:

@@ -16,19 +16,30 @@ from tests.checkout import Checkout
 from tests.machine import Machine
 
 PROJECT = Path(__file__).resolve().parent.parent
-ORDER = ("unit", "graph", "plugins", "e2e", "faults")
+ORDER = ("unit", "graph", "policy", "plugins", "e2e", "faults")
 """From what fails fast to what takes long; what stops the cluster comes last."""
 
 collect_ignore = [] if (PROJECT / "embedded").is_dir() else ["unit/embedded", "plugins", "e2e", "faults"]
 """The program and its tests stand alone: what needs the embedded default is left out where that is deleted."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the folders in the order in which one builds on another."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let people choose how much is tested."""
+    parser.addoption(
+        "--addons", choices=("light", "all"), default="light", help="addons to test end to end (default: light)"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the folders in the order in which one builds on another, and what is heavy only if asked for."""
+    if config.getoption("--addons") != "all":
+        for item in items:
+            if item.get_closest_marker("heavy"):
+                item.add_marker(pytest.mark.skip(reason="a heavy addon: script/test --addons all"))
 
     def position(item: pytest.Item) -> tuple[int, bool]:
         folder = item.path.relative_to(PROJECT / "tests").parts[0]
-        return (ORDER.index(folder) if folder in ORDER else -1, item.path.name == "test_down.py")
+        return (ORDER.index(folder) if folder in ORDER else -1, item.path.name in ("test_destroy.py", "test_down.py"))
 
     items.sort(key=position)
 

@@ -11,6 +11,14 @@ import psutil
 EPHEMERAL_PORTS = 32768
 """From here on up the kernel chooses, for whatever program; net.ipv4.ip_local_port_range's default."""
 
+FOLDERS = [
+    Path(name)
+    for name in (
+        "/etc/cni", "/run/containerd", "/run/inspiration", "/var/lib/cni", "/var/lib/containerd", "/var/lib/docker",
+        "/var/lib/kubelet", "/var/log/containers", "/var/log/pods",
+    )
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -22,6 +30,7 @@ class Machine:
     forwarding: str
     control_groups: frozenset[Path]
     listeners: frozenset[tuple[str, int]]
+    files: frozenset[Path]
 
     @classmethod
     def now(cls) -> Machine:
@@ -40,6 +49,10 @@ class Machine:
                 if connection.status == psutil.CONN_LISTEN
                 and connection.laddr
                 and connection.laddr.port < EPHEMERAL_PORTS
+            ),
+            # What the programs of a node use by default, not far down.
+            files=frozenset(
+                path for place in FOLDERS for path in (place, *place.glob("*"), *place.glob("*/*")) if path.exists()
             ),
         )
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.checkout import Checkout
 from tests.traffic import Traffic
@@ -19,39 +16,15 @@ from tests.waiting import eventually
 SITE = "http://inspiration.localhost/"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def undone(site: Checkout) -> Iterator[Checkout]:
-    """The checkout as it was before the test, committed files and the stack alike."""
-    yield site
-    site.run("git", "checkout", "-q", ".")
-    site.run("git", "clean", "-qfd")
-    done = site.pulumi("up", "--yes", "--skip-preview")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def get(path: str, host: str = "inspiration.localhost") -> httpx.Response:
     """Fetch by host name without a resolver that knows ``*.localhost``."""
     return httpx.get(f"http://127.0.0.1{path}", headers={"Host": host}, timeout=10)
 
 
-def kubectl(checkout: Checkout, *arguments: str) -> str:
-    done = checkout.run("kubectl", *arguments, environment=checkout.environment())
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def declared(checkout: Checkout, namespace: str) -> dict[str, object]:
     """What every object in a namespace is, its status aside."""
     kinds = "deployment,service,ingress,networkpolicy,poddisruptionbudget"
-    listed = kubectl(checkout, "get", kinds, "-n", namespace, "-o", "json")
+    listed = checkout.kubectl("get", kinds, "-n", namespace, "-o", "json")
     return {
         f"{item['kind']}/{item['metadata']['name']}": (
             item["metadata"]["uid"],
@@ -94,15 +67,15 @@ def test_up_again_changes_nothing(site: Checkout) -> None:
 
 
 def test_plain_pulumi_works_after_script_env(site: Checkout) -> None:
-    outputs = json.loads(site.pulumi("stack", "output", "--json").stdout)
+    outputs = site.outputs()
     assert outputs["site_urls"] == {"inspiration": SITE}
     assert outputs["registry"] == "localhost:32000"
     assert re.fullmatch(r"localhost:32000/inspiration@sha256:[0-9a-f]{64}", outputs["images"]["inspiration"])
 
 
 def test_pods_run_the_digest_that_the_stack_says(site: Checkout) -> None:
-    outputs = json.loads(site.pulumi("stack", "output", "--json").stdout)
-    pods = json.loads(kubectl(site, "get", "pods", "-n", "inspiration", "-o", "json"))["items"]
+    outputs = site.outputs()
+    pods = json.loads(site.kubectl("get", "pods", "-n", "inspiration", "-o", "json"))["items"]
     assert {pod["spec"]["containers"][0]["image"] for pod in pods} == {outputs["images"]["inspiration"]}
 
 
@@ -124,7 +97,7 @@ def test_an_edited_page_previews_as_image_and_deployment_only(undone: Checkout) 
 
 
 def test_an_update_loses_no_request(undone: Checkout) -> None:
-    old = json.loads(undone.pulumi("stack", "output", "--json").stdout)["images"]["inspiration"]
+    old = undone.outputs()["images"]["inspiration"]
     page = undone.path / "site" / "public" / "index.html"
     page.write_text(page.read_text().replace("</body>", "<p>a new version</p></body>"))
 
@@ -136,7 +109,7 @@ def test_an_update_loses_no_request(undone: Checkout) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert traffic.failures == []
     assert "a new version" in get("/").text
-    pods = json.loads(kubectl(undone, "get", "pods", "-n", "inspiration", "-o", "json"))["items"]
+    pods = json.loads(undone.kubectl("get", "pods", "-n", "inspiration", "-o", "json"))["items"]
     running = {pod["spec"]["containers"][0]["image"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
     assert len(running) == 1
     assert old not in running
@@ -163,9 +136,9 @@ def test_a_second_site_leaves_the_first_alone(undone: Checkout) -> None:
 
 
 def test_what_was_changed_by_hand_is_shown_and_repaired(undone: Checkout) -> None:
-    kubectl(undone, "delete", "deployment", "inspiration", "-n", "inspiration", "--wait")
+    undone.kubectl("delete", "deployment", "inspiration", "-n", "inspiration", "--wait")
     patch = '{"spec":{"ports":[{"name":"http","port":80,"targetPort":9999}]}}'
-    kubectl(undone, "patch", "service", "inspiration", "-n", "inspiration", "--patch", patch)
+    undone.kubectl("patch", "service", "inspiration", "-n", "inspiration", "--patch", patch)
 
     refresh = undone.pulumi("refresh", "--yes", "--skip-preview", "--diff")
 

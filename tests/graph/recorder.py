@@ -3,14 +3,14 @@
 import asyncio
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import configure
+from pulumi.runtime.settings import SETTINGS, configure
 from pulumi.runtime.stack import run_in_stack
 
 PROJECT = Path(__file__).parents[2]
@@ -59,11 +59,27 @@ class Recording:
         return next(outputs for urn, outputs in self.outputs.items() if "pulumi:pulumi:Stack::" in urn)
 
 
-class Cloud(mocks.Mocks):
-    """What the API server and the Docker Engine would answer."""
+MADE = {
+    "tls:index/privateKey:PrivateKey": ("privateKeyPem", "privateKeyPemPkcs8"),
+    "tls:index/certRequest:CertRequest": ("certRequestPem",),
+    "tls:index/selfSignedCert:SelfSignedCert": ("certPem",),
+    "tls:index/locallySignedCert:LocallySignedCert": ("certPem",),
+    "random:index/randomPassword:RandomPassword": ("result", "bcryptHash"),
+}
+"""Outputs that a provider makes up, by type."""
 
-    def __init__(self, preview: bool) -> None:
+
+class Cloud(mocks.Mocks):
+    """What the API server, the Docker Engine and the plugins would answer.
+
+    Args:
+        preview: Whether it is asked in a preview.
+        controller: Controller of the IngressClass that is in the cluster.
+    """
+
+    def __init__(self, preview: bool, controller: str = "k8s.io/ingress-nginx") -> None:
         self.preview = preview
+        self.controller = controller
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
         raise AssertionError(f"the program calls no functions, but called {args.token}")
@@ -71,12 +87,15 @@ class Cloud(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         if args.resource_id == "default/kubernetes":
             return args.resource_id, {"spec": {"clusterIP": "10.96.0.1"}}
+        if args.typ.endswith(":IngressClass") and args.resource_id:
+            return args.resource_id, {"spec": {"controller": self.controller}}
         if self.preview:
             # As a provider answers for what doesn't exist yet: the inputs, and neither an id nor a digest.
             return "", args.inputs
         if args.typ == "docker:index/image:Image":
             return "image", args.inputs | {"repoDigest": f"{args.inputs['imageName'].rpartition(':')[0]}@{DIGEST}"}
-        return f"{args.name}-id", args.inputs
+        made = {output: f"{output} of {args.name}\n" for output in MADE.get(args.typ, ())}
+        return f"{args.name}-id", args.inputs | made
 
 
 class RecordingMonitor(mocks.MockMonitor):
@@ -115,13 +134,10 @@ class RecordingMonitor(mocks.MockMonitor):
         )
 
 
-def run(config: Mapping[str, Any], preview: bool = False, recording: Recording | None = None) -> Recording:
-    """Run the program with ``config`` (keys without their namespace) and return what it registered.
-
-    ``recording`` has it too where the program fails.
-    """
+def record(program: Callable[[], None], cloud: Cloud, recording: Recording | None = None) -> Recording:
+    """Run ``program`` against ``cloud`` and return what it registered; ``recording`` has it too where it fails."""
     recording = recording or Recording()
-    monitor = RecordingMonitor(Cloud(preview), recording)
+    monitor = RecordingMonitor(cloud, recording)
     # Not mocks.set_mocks: it makes a root resource of its own, and the program would run in a second one.
     configure(
         mocks.MockSettings(  # type: ignore[no-untyped-call]
@@ -130,11 +146,28 @@ def run(config: Mapping[str, Any], preview: bool = False, recording: Recording |
             engine=mocks.MockEngine(None),
             project="inspiration",
             stack="test",
-            dry_run=preview,
+            dry_run=cloud.preview,
             organization=None,
             callbacks=None,
         )
     )
+    # What a run that failed has left undone belongs to its event loop, and that is gone.
+    SETTINGS.rpc_manager.clear()
+    SETTINGS.outputs.clear()
+    asyncio.run(run_in_stack(program))
+    return recording
+
+
+def run(
+    config: Mapping[str, Any],
+    preview: bool = False,
+    recording: Recording | None = None,
+    controller: str = "k8s.io/ingress-nginx",
+) -> Recording:
+    """Run the stack's program with ``config`` (keys without their namespace) and return what it registered.
+
+    ``recording`` has it too where the program fails; ``controller`` is that of the IngressClass in the cluster.
+    """
     values = {"kubeconfig": KUBECONFIG, **config}
     pulumi.runtime.set_all_config(
         {f"inspiration:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()},
@@ -144,5 +177,4 @@ def run(config: Mapping[str, Any], preview: bool = False, recording: Recording |
     def program() -> None:
         runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
 
-    asyncio.run(run_in_stack(program))
-    return recording
+    return record(program, Cloud(preview, controller), recording)

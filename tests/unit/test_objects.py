@@ -1,7 +1,7 @@
 """The Kubernetes objects that the components make, as data."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -9,6 +9,7 @@ from components import manifests
 from components import site as site_component
 from components.addons import dns, ingress, registry, storage
 from components.site import SiteArgs
+from components.urls import url
 
 DIGEST = "sha256:" + "0" * 64
 INGRESS: ingress.IngressControllerArgs = {
@@ -152,7 +153,7 @@ def test_the_service_of_a_site_names_the_port_of_its_container() -> None:
 
 
 def test_the_ingress_of_a_site() -> None:
-    assert site_component.ingress("blog", "blog", "blog", {**SITE, "path": "/en"})["spec"] == {
+    assert site_component.ingress("blog", "blog", "blog", None, {**SITE, "path": "/en"})["spec"] == {
         "ingressClassName": "nginx",
         "rules": [
             {
@@ -191,15 +192,20 @@ def test_the_network_policy_of_a_site(peer: str | None, sources: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    ("path", "port", "expected"),
+    ("scheme", "path", "port", "expected"),
     [
-        ("/", 80, "http://blog.localhost/"),
-        ("/en", 80, "http://blog.localhost/en"),
-        ("/", 8080, "http://blog.localhost:8080/"),
+        ("http", "/", 80, "http://blog.localhost/"),
+        ("http", "/en", 80, "http://blog.localhost/en"),
+        ("http", "/", 8080, "http://blog.localhost:8080/"),
+        ("http", "/", 443, "http://blog.localhost:443/"),
+        ("https", "/", 443, "https://blog.localhost/"),
+        ("https", "/", 8443, "https://blog.localhost:8443/"),
     ],
 )
-def test_urls_have_the_port_only_if_it_is_not_the_default(path: str, port: int, expected: str) -> None:
-    assert site_component.url("blog.localhost", path, port) == expected
+def test_urls_have_the_port_only_if_it_is_not_the_default(
+    scheme: Literal["http", "https"], path: str, port: int, expected: str
+) -> None:
+    assert url(scheme, "blog.localhost", port, path) == expected
 
 
 def test_a_namespace_has_its_pod_security_level_in_all_modes() -> None:
@@ -292,7 +298,7 @@ def test_the_ingress_controller_answers_for_its_class_and_publishes_its_address(
 
 
 def test_the_ingress_controller_holds_the_ports_of_the_host() -> None:
-    ports = {port["name"]: port["hostPort"] for port in container("ingress")["ports"]}
+    ports = {port["name"]: port["hostPort"] for port in container("ingress")["ports"] if "hostPort" in port}
     assert ports == {"http": 80, "https": 443}
     arguments = container("ingress")["args"]
     for port, entry in ((8000, "web"), (8443, "websecure")):

@@ -1,6 +1,5 @@
 """The certificate authority and its certificates, as the engine would be told of them."""
 
-import asyncio
 import base64
 from collections.abc import Callable
 from typing import Any
@@ -8,13 +7,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes
 import pytest
-from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import configure
-from pulumi.runtime.stack import run_in_stack
+from pulumi.runtime import rpc
 
-from tests.graph.recorder import Cloud, Recording, RecordingMonitor, Resource
-
-pytest.importorskip("pulumi_tls")
 from components.certificate_authority import (
     AUTHORITY_RENEWAL_DAYS,
     LEAF_DAYS,
@@ -23,6 +17,7 @@ from components.certificate_authority import (
     CertificateArgs,
     CertificateAuthority,
 )
+from tests.graph.recorder import Cloud, Recording, Resource, record
 
 LEAF: CertificateArgs = {
     "hosts": ["dashboard.localhost", "dashboard.example.com"],
@@ -30,43 +25,6 @@ LEAF: CertificateArgs = {
     "namespace": "dashboard",
     "component": "dashboard",
 }
-SECRETS = ("privateKeyPem", "privateKeyPemPkcs8")
-
-
-class Signer(Cloud):
-    """What the TLS plugin and the API server would answer."""
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        made: dict[str, Any] = {}
-        if not self.preview and args.typ.startswith("tls:"):
-            outputs = {
-                "PrivateKey": SECRETS,
-                "CertRequest": ("certRequestPem",),
-                "SelfSignedCert": ("certPem",),
-                "LocallySignedCert": ("certPem",),
-            }[args.typ.rpartition(":")[2]]
-            made = {output: f"{output} of {args.name}\n" for output in outputs}
-        resource_id, state = super().new_resource(args)
-        return resource_id, state | made
-
-
-def record(program: Callable[[], None], preview: bool = False) -> Recording:
-    recording = Recording()
-    monitor = RecordingMonitor(Signer(preview), recording)
-    configure(
-        mocks.MockSettings(  # type: ignore[no-untyped-call]
-            monitor=monitor,
-            monitor_features=set(monitor.GetDeploymentInfo(None).supportedFeatures),  # type: ignore[no-untyped-call]
-            engine=mocks.MockEngine(None),
-            project="inspiration",
-            stack="test",
-            dry_run=preview,
-            organization=None,
-            callbacks=None,
-        )
-    )
-    asyncio.run(run_in_stack(program))
-    return recording
 
 
 class Server(pulumi.ComponentResource):
@@ -94,7 +52,7 @@ def program(**own: pulumi.Input[str]) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    return record(program())
+    return record(program(), Cloud(preview=False))
 
 
 def revealed(value: Any) -> Any:
@@ -201,13 +159,13 @@ def test_data_edges(recording: Recording) -> None:
 
 
 def test_the_first_preview_registers_what_up_registers(recording: Recording) -> None:
-    preview = record(program(), preview=True)
+    preview = record(program(), Cloud(preview=True))
     assert preview.resources.keys() == recording.resources.keys()
     assert isinstance(preview.stack_outputs["ca"], pulumi.output.Unknown)
 
 
 def test_an_authority_of_one_s_own_makes_none() -> None:
-    recording = record(program(certificate="mine\n", private_key="my key\n"))
+    recording = record(program(certificate="mine\n", private_key="my key\n"), Cloud(preview=False))
     assert not any(r.name in ("ca-key", "ca-certificate") for r in recording.resources.values())
     leaf = recording.find("LocallySignedCert", "dashboard-tls-certificate").inputs
     assert leaf["caCertPem"] == recording.stack_outputs["ca"] == "mine\n"
@@ -218,4 +176,4 @@ def test_an_authority_of_one_s_own_makes_none() -> None:
 def test_half_an_authority_is_an_error(own: dict[str, pulumi.Input[str]]) -> None:
     text = "^a certificate authority of one's own is its certificate and its private key; give both$"
     with pytest.raises(ValueError, match=text):
-        record(program(**own))
+        record(program(**own), Cloud(preview=False))

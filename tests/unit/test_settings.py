@@ -11,14 +11,16 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.addons import dns, ingress, registry, storage
+from components.addons import dashboard, dns, ingress, registry, storage
 from settings import PROJECT, Settings, SettingsError
+from settings.addons import AddonSettings
 from settings.models import RESERVED_NAMES
+from settings.problems import keys
 
 ROOT = Path(__file__).parents[2]
 KUBECONFIG = json.dumps({"contexts": [{"name": "here"}], "current-context": "here"})
 DIGEST = "sha256:" + "0" * 64
-SITE_KEYS = "name, source, image, host, path, port, healthPath, replicas, resources"
+SITE_KEYS = "name, source, image, host, path, port, healthPath, replicas, tls, resources"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -70,6 +72,11 @@ def test_the_defaults() -> None:
     assert loaded.addons.storage.path == "/opt/local-path-provisioner"
     assert loaded.addons.registry is not None
     assert loaded.addons.ingress is not None
+    assert loaded.addons.dashboard is not None
+    assert loaded.addons.dashboard.kind == "headlamp"
+    assert loaded.addons.dashboard.host == "dashboard.localhost"
+    assert loaded.addons.dashboard.access == "view"
+    assert loaded.certificate_authority.common_name == "inspiration"
     assert loaded.builds_images
     assert loaded.hosts_entry is None
 
@@ -77,7 +84,7 @@ def test_the_defaults() -> None:
 def test_the_defaults_are_those_that_pulumi_yaml_documents() -> None:
     schema = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     documented = {key: entry["default"] for key, entry in schema.items() if ":" not in key}
-    assert documented.keys() == Settings.model_fields.keys()
+    assert list(documented) == keys(Settings)
     assert load({**documented, "kubeconfig": KUBECONFIG}) == load({})
 
 
@@ -94,7 +101,7 @@ def test_all_keys_are_described_in_pulumi_yaml() -> None:
 
 
 def test_every_namespace_of_a_component_is_reserved() -> None:
-    used = {module.NAMESPACE for module in (dns, ingress, registry, storage)}
+    used = {module.NAMESPACE for module in (dashboard, dns, ingress, registry, storage)}
     assert {name for name in used if not name.startswith("kube-")} <= RESERVED_NAMES
 
 
@@ -158,13 +165,35 @@ def test_one_host_may_have_several_sites_below_different_paths() -> None:
     [
         ("localhost", "127.0.0.1", None),
         ("test.localhost", "127.0.0.1", None),
-        ("example.test", "127.0.0.1", "127.0.0.1 a.example.test b.example.test"),
-        ("notlocalhost", "10.1.2.3", "10.1.2.3 a.notlocalhost b.notlocalhost"),
+        ("example.test", "127.0.0.1", "127.0.0.1 a.example.test b.example.test dashboard.example.test"),
+        ("notlocalhost", "10.1.2.3", "10.1.2.3 a.notlocalhost b.notlocalhost dashboard.notlocalhost"),
     ],
 )
 def test_the_hosts_entry_has_the_hosts_that_do_not_resolve(domain: str, address: str, expected: str | None) -> None:
     config = {"domain": domain, "ingress": {"address": address}, "sites": [{"name": "a"}, {"name": "b"}]}
     assert load(config).hosts_entry == expected
+
+
+@pytest.mark.parametrize(
+    ("dashboard", "expected"),
+    [
+        (True, {"kind": "headlamp", "host": "dashboard.example.test", "access": "view"}),
+        ({"kind": "kube-web-view"}, {"kind": "kube-web-view", "host": "dashboard.example.test", "access": "view"}),
+        (
+            {"host": "k8s.example.com", "access": "admin"},
+            {"kind": "headlamp", "host": "k8s.example.com", "access": "admin"},
+        ),
+    ],
+)
+def test_the_dashboard_has_a_host_under_the_domain(dashboard: Any, expected: dict[str, str]) -> None:
+    loaded = load({"domain": "example.test", "addons": {"dashboard": dashboard}}).addons.dashboard
+    assert loaded is not None
+    assert loaded.model_dump() == expected
+
+
+def test_an_addon_that_is_switched_off_is_none() -> None:
+    names = keys(AddonSettings)
+    assert load({"addons": dict.fromkeys(names, False)}).addons.model_dump(by_alias=True) == dict.fromkeys(names)
 
 
 def test_hidden_files_that_are_not_in_the_image_are_fine(project: Path) -> None:
@@ -185,6 +214,7 @@ KEYS = st.sampled_from(
     [
         *SITE_KEYS.split(", "),
         *["className", "httpPort", "httpsPort", "address", "nodePort", "dns", "storage", "registry", "ingress"],
+        *["dashboard", "kind", "access", "passthrough", "gateway", "commonName", "certificate", "privateKey"],
         *["clusterIP", "upstream", "path", "size", "requests", "limits", "cpu", "memory"],
     ]
 )
@@ -197,7 +227,10 @@ JSON = st.recursive(
 
 @given(
     st.dictionaries(
-        st.sampled_from(["context", "domain", "sites", "ingress", "registry", "addons"]) | st.text(), JSON, max_size=4
+        st.sampled_from(["context", "domain", "sites", "ingress", "registry", "certificateAuthority", "addons"])
+        | st.text(),
+        JSON,
+        max_size=4,
     )
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])

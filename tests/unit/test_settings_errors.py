@@ -13,6 +13,10 @@ from tests.unit.test_settings import project as project
 NAME = "1 to 63 lower-case letters, digits and hyphens, beginning with a letter, not ending in a hyphen"
 SOURCE = "a folder inside the project, relative to it, with an index.html or a Dockerfile in it"
 PATH = "a path that begins with / and has only letters, digits, -, _ and / in it"
+INGRESS_KEYS = "className, httpPort, httpsPort, address, passthrough, gateway"
+ADDONS = "dns, storage, registry, ingress, dashboard, metrics-server, prometheus, logs, rbac, jaeger"
+CHART = {"chart": "oci://example.com/shop", "version": "1.2.3"}
+PEOPLE = "a list of users (NAME), groups (group:NAME) and accounts to make (account:NAME)"
 QUANTITY = 'a Kubernetes quantity, such as "100m" (of a CPU) or "64Mi" (of memory)'
 
 
@@ -28,7 +32,7 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
         {"site": "x"},
         [
             "site: unknown key; did you mean sites? "
-            "allowed: kubeconfig, context, domain, sites, ingress, registry, addons"
+            "allowed: kubeconfig, context, domain, sites, ingress, registry, certificateAuthority, addons, charts"
         ],
     ),
     ({"domain": "Example.com"}, ['domain: "Example.com" given; allowed: a host name in lower case']),
@@ -126,10 +130,10 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
             "give one of them another host or path"
         ],
     ),
-    ({"ingress": []}, ["ingress: [] given; allowed: a map of className, httpPort, httpsPort, address"]),
+    ({"ingress": []}, [f"ingress: [] given; allowed: a map of {INGRESS_KEYS}"]),
     (
         {"ingress": {"classname": "x"}},
-        ["ingress.classname: unknown key; did you mean className? allowed: className, httpPort, httpsPort, address"],
+        [f"ingress.classname: unknown key; did you mean className? allowed: {INGRESS_KEYS}"],
     ),
     ({"ingress": {"className": "Nginx"}}, ['ingress.className: "Nginx" given; allowed: the name of an IngressClass']),
     ({"ingress": {"httpPort": 443}}, ["ingress: httpPort and httpsPort are both 443; allowed: two different ports"]),
@@ -142,14 +146,14 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
             'allowed: a registry as in image names, such as "localhost:32000" or "ghcr.io/me"'
         ],
     ),
-    ({"addons": "x"}, ['addons: "x" given; allowed: a map of dns, storage, registry, ingress']),
+    ({"addons": "x"}, [f'addons: "x" given; allowed: a map of {ADDONS}']),
     (
         {"addons": {"prometeus": True}},
-        ["addons.prometeus: unknown key; allowed: dns, storage, registry, ingress"],
+        [f"addons.prometeus: unknown key; did you mean prometheus? allowed: {ADDONS}"],
     ),
     (
         {"addons": {"storge": False}},
-        ["addons.storge: unknown key; did you mean storage? allowed: dns, storage, registry, ingress"],
+        [f"addons.storge: unknown key; did you mean storage? allowed: {ADDONS}"],
     ),
     (
         {"addons": {"dns": "on"}},
@@ -157,6 +161,139 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"addons": {"dns": {"clusterIP": "dns"}}}, ['addons.dns.clusterIP: "dns" given; allowed: an IP address']),
     ({"addons": {"dns": {"upstream": ["x"]}}}, ['addons.dns.upstream[0]: "x" given; allowed: a list of IP addresses']),
+    (
+        {"sites": [{"name": "a", "tls": "yes"}]},
+        ['sites[0].tls: "yes" given; allowed: true or false'],
+    ),
+    (
+        {"sites": [{"name": "a", "host": "dashboard.localhost"}]},
+        ["sites[0].host: dashboard.localhost is taken by inspiration:addons.dashboard; give one of them another host"],
+    ),
+    (
+        {"sites": [{"name": "dashboard"}], "addons": {"dashboard": False}},
+        ['sites[0].name: "dashboard" is the name of a namespace of the cluster; give the site another name'],
+    ),
+    (
+        {"ingress": {"passthrough": "ngnix"}},
+        [
+            'ingress.passthrough: "ngnix" given; '
+            "allowed: auto (as the IngressClass says), nginx, traefik, haproxy, gateway"
+        ],
+    ),
+    (
+        {"ingress": {"passthrough": "gateway"}},
+        ["ingress: passthrough is gateway without a gateway; allowed: passthrough gateway and a gateway, or neither"],
+    ),
+    (
+        {"ingress": {"gateway": "infra/public"}},
+        ["ingress: passthrough is auto with a gateway; allowed: passthrough gateway and a gateway, or neither"],
+    ),
+    (
+        {"ingress": {"passthrough": "gateway", "gateway": "public"}},
+        ['ingress.gateway: "public" given; allowed: a Gateway, namespace/name'],
+    ),
+    (
+        {"addons": {"dashboard": "on"}},
+        ['addons.dashboard: "on" given; allowed: true, false, or a map of kind, host, access'],
+    ),
+    (
+        {"addons": {"dashboard": {"kind": "kubernetes-dashboard"}}},
+        ['addons.dashboard.kind: "kubernetes-dashboard" given; allowed: headlamp, kube-web-view'],
+    ),
+    (
+        {"addons": {"dashboard": {"access": "edit"}}},
+        ['addons.dashboard.access: "edit" given; allowed: view (all but Secrets), admin'],
+    ),
+    (
+        {"addons": {"dashboard": {"host": "Dashboard"}}},
+        ['addons.dashboard.host: "Dashboard" given; allowed: a host name in lower case'],
+    ),
+    (
+        {"addons": {"jaeger": {"maxTraces": 99}}},
+        ["addons.jaeger.maxTraces: 99 given; allowed: a whole number from 100 to 100000"],
+    ),
+    ({"addons": {"jaeger": {"max": 1}}}, ["addons.jaeger.max: unknown key; allowed: maxTraces"]),
+    (
+        {"charts": [{"name": "shop", "chart": "shop", "repository": "https://charts.example.com"}]},
+        ["charts[0]: shop needs a version: the newest one isn't the same for ever"],
+    ),
+    (
+        {"charts": [{"name": "shop", "chart": "oci://example.com/shop", "version": "1.x"}]},
+        ["charts[0]: version '1.x' of oci://example.com/shop isn't exact: write one such as 1.2.3, without a range"],
+    ),
+    (
+        {"charts": [{"name": "shop", "chart": "shop"}]},
+        [
+            'charts[0]: "shop" is no chart inside the project (a folder with a Chart.yaml, or an archive); '
+            "correct it, or give the repository that has it"
+        ],
+    ),
+    (
+        {"charts": [{"name": "dashboard", **CHART}]},
+        ['charts[0].namespace: "dashboard" is a namespace of the cluster; give the chart one of its own'],
+    ),
+    (
+        {"charts": [{"name": "inspiration", **CHART}]},
+        ["charts[0].namespace: inspiration is taken by inspiration:sites[0]; give one of them another one"],
+    ),
+    (
+        {"charts": [{"name": "shop", **CHART}, {"name": "shop", **CHART}]},
+        ["charts[1].name: shop is taken by inspiration:charts[0]; give one of them another name"],
+    ),
+    (
+        {"charts": [{"name": "a", **CHART}, {"name": "b", "namespace": "a", **CHART}]},
+        ["charts[1].namespace: a is taken by inspiration:charts[0]; give one of them another one"],
+    ),
+    (
+        {"certificateAuthority": {"commonName": ""}},
+        ['certificateAuthority.commonName: "" given; allowed: 1 to 64 printable ASCII characters'],
+    ),
+    (
+        {"certificateAuthority": {"certificate": "x"}},
+        ["certificateAuthority: certificate and privateKey belong together; allowed: both of them, or neither"],
+    ),
+    (
+        {"addons": {"prometheus": {"retention": "7 days", "size": "100m"}}},
+        [
+            'addons.prometheus.retention: "7 days" given; allowed: a whole number and h, d, w or y, such as "7d"',
+            'addons.prometheus.size: "100m" given; allowed: a Kubernetes quantity of storage, such as "8Gi"',
+        ],
+    ),
+    (
+        {"addons": {"prometheus": {"host": "dashboard.localhost"}}},
+        [
+            "addons.prometheus.host: dashboard.localhost is taken by inspiration:addons.dashboard; "
+            "give one of them another host"
+        ],
+    ),
+    (
+        {"addons": {"prometheus": True}, "sites": [{"name": "a", "host": "prometheus.localhost"}]},
+        [
+            "sites[0].host: prometheus.localhost is taken by inspiration:addons.prometheus; "
+            "give one of them another host"
+        ],
+    ),
+    (
+        {"addons": {"rbac": {"viewer": ["a"]}}},
+        ["addons.rbac.viewer: unknown key; did you mean viewers? allowed: viewers, editors, admins, namespaces"],
+    ),
+    ({"addons": {"rbac": {"viewers": "a"}}}, [f'addons.rbac.viewers: "a" given; allowed: {PEOPLE}']),
+    ({"addons": {"rbac": {"editors": ["a b "]}}}, [f'addons.rbac.editors[0]: "a b " given; allowed: {PEOPLE}']),
+    ({"addons": {"rbac": {"admins": ["account:A"]}}}, [f'addons.rbac.admins[0]: "account:A" given; allowed: {PEOPLE}']),
+    (
+        {"addons": {"rbac": {"viewers": ["group:system:unauthenticated"]}}},
+        [
+            'addons.rbac.viewers[0]: "group:system:unauthenticated" is one of Kubernetes\' own names; '
+            "name a user, group or account of yours"
+        ],
+    ),
+    (
+        {"addons": {"rbac": {"namespaces": ["kube-system"]}}},
+        [
+            'addons.rbac.namespaces[0]: "kube-system" is a namespace of the cluster, whose accounts have rights that '
+            "editors could take; name those of sites and programs"
+        ],
+    ),
     ({"addons": {"ingress": {"x": 1}}}, ["addons.ingress.x: unknown key; allowed: none"]),
     (
         {"addons": {"storage": {"path": "/"}}},
@@ -196,9 +333,7 @@ def test_all_problems_are_reported_at_once() -> None:
 
 
 def test_an_odd_key_stays_on_one_line() -> None:
-    assert problems({"addons": {"a\nb": 1}}) == [
-        'addons["a\\nb"]: unknown key; allowed: dns, storage, registry, ingress'
-    ]
+    assert problems({"addons": {"a\nb": 1}}) == [f'addons["a\\nb"]: unknown key; allowed: {ADDONS}']
 
 
 def test_a_long_value_is_shortened() -> None:

@@ -42,9 +42,8 @@ def address(page: Path) -> str:
 
 
 def file_at(url: str) -> Path:
-    if url.startswith("/assets/"):
-        return PUBLIC / url.removeprefix("/")
-    return PUBLIC / f"{url.strip('/') or 'index'}.html"
+    path = PUBLIC / url.removeprefix("/")
+    return path if path.suffix else PUBLIC / f"{url.strip('/') or 'index'}.html"
 
 
 def classes() -> set[str]:

@@ -1,0 +1,49 @@
+"""``script/up --status`` tells how all that is deployed is, and why."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.checkout import Checkout
+from tests.waiting import eventually
+
+
+def status(checkout: Checkout) -> subprocess.CompletedProcess[str]:
+    return checkout.run("script/up", "--status")
+
+
+def test_what_is_healthy_is_said_to_be(site: Checkout) -> None:
+    assert eventually(lambda: status(site).returncode == 0), status(site).stdout
+    rows = [line.split() for line in status(site).stdout.splitlines()]
+    for component in ("ca", "dns", "storage", "registry", "ingress"):
+        assert [component, "healthy"] in rows
+    assert ["inspiration", "healthy", "http://inspiration.localhost/"] in rows
+    assert ["dashboard", "healthy", "https://dashboard.localhost/"] in rows
+
+
+def test_a_pod_without_a_place_is_told(site: Checkout) -> None:
+    node = site.kubectl("get", "nodes", "-o", "name").strip()
+    pod = site.kubectl("get", "pods", "-n", "inspiration", "-o", "jsonpath={.items[0].metadata.name}")
+    site.kubectl("cordon", node)
+    try:
+        site.kubectl("delete", "pod", pod, "-n", "inspiration")
+        assert eventually(lambda: "no node can take it" in status(site).stdout)
+        done = status(site)
+    finally:
+        site.kubectl("uncordon", node)
+    assert done.returncode == 3
+    told = [line for line in done.stdout.splitlines() if "unschedulable" in line or line.startswith("inspiration: ")]
+    assert told[0] == "inspiration: Deployment inspiration/inspiration isn't ready: 1 of 2 pods are available"
+    assert told[1].startswith("  no node can take it: 0/1 nodes are available: 1 node(s) were unschedulable")
+    assert eventually(lambda: status(site).returncode == 0), status(site).stdout
+
+
+def test_what_somebody_deleted_comes_back_as_it_says(site: Checkout) -> None:
+    site.kubectl("delete", "poddisruptionbudget", "inspiration", "-n", "inspiration")
+    done = status(site)
+    assert done.returncode == 3
+    told = "PodDisruptionBudget inspiration/inspiration is gone; `pulumi up --refresh` makes it again"
+    assert f"inspiration: {told}" in done.stdout.splitlines()
+    again = site.pulumi("up", "--refresh", "--yes", "--skip-preview")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert eventually(lambda: status(site).returncode == 0), status(site).stdout

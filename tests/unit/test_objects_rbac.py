@@ -1,0 +1,94 @@
+"""The addon rbac's objects, as data."""
+
+from typing import Any
+
+import pytest
+
+from components.addons import rbac
+from components.addons.rbac import RbacArgs
+from components.cluster_view import cluster_view
+
+SITES = {"blog": "blog", "shop": "shop"}
+USER = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice"}
+OPS = {"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "ops"}
+CI = {"kind": "ServiceAccount", "name": "ci", "namespace": "rbac"}
+
+
+def bound(bindings: dict[str, dict[str, Any]]) -> dict[str, tuple[str, str | None, list[dict[str, str]]]]:
+    """Role, namespace and subjects of each binding."""
+    return {
+        name: (each["role_ref"]["name"], each["metadata"].get("namespace"), each["subjects"])
+        for name, each in bindings.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ("alice", USER),
+        ("https://id.example.com#7", {**USER, "name": "https://id.example.com#7"}),
+        ("system:serviceaccount:blog:deployer", {**USER, "name": "system:serviceaccount:blog:deployer"}),
+        ("group:ops", OPS),
+        ("group:oidc:ops", {**OPS, "name": "oidc:ops"}),
+        ("account:ci", CI),
+    ],
+)
+def test_who_is_meant(who: str, expected: dict[str, str]) -> None:
+    assert rbac.subject(who, "rbac") == expected
+
+
+def test_by_default_viewers_are_bound_in_the_cluster_and_others_where_the_sites_are() -> None:
+    args: RbacArgs = {"viewers": ["alice"], "editors": ["group:ops"], "admins": ["account:ci"], "sites": SITES}
+    assert bound(rbac.cluster_role_bindings(args, "rbac", "rbac-view-cluster")) == {
+        "view": ("view", None, [USER]),
+        "view-cluster": ("rbac-view-cluster", None, [USER]),
+    }
+    assert bound(rbac.role_bindings(args, "rbac")) == {
+        "edit-blog": ("edit", "blog", [OPS]),
+        "edit-shop": ("edit", "shop", [OPS]),
+        "admin-blog": ("admin", "blog", [CI]),
+        "admin-shop": ("admin", "shop", [CI]),
+    }
+
+
+def test_namespaces_limit_everybody() -> None:
+    args: RbacArgs = {"viewers": ["alice"], "editors": ["group:ops"], "namespaces": ["blog", "other"], "sites": SITES}
+    assert bound(rbac.role_bindings(args, "rbac")) == {
+        "edit-blog": ("edit", "blog", [OPS]),
+        "edit-other": ("edit", "other", [OPS]),
+        "view-blog": ("view", "blog", [USER]),
+        "view-other": ("view", "other", [USER]),
+    }
+
+
+def test_a_site_tells_its_namespace_itself() -> None:
+    args: RbacArgs = {"editors": ["alice"], "namespaces": ["blog"], "sites": {"blog": "known-when-it-is-there"}}
+    assert rbac.role_bindings(args, "rbac")["edit-blog"]["metadata"]["namespace"] == "known-when-it-is-there"
+
+
+def test_nothing_is_bound_to_nobody() -> None:
+    assert rbac.role_bindings({"sites": SITES}, "rbac") == {}
+
+
+def test_bindings_have_names_of_their_own() -> None:
+    args: RbacArgs = {"viewers": ["a"], "editors": ["a"], "admins": ["a"], "namespaces": ["blog"], "sites": SITES}
+    assert {each["metadata"]["name"] for each in rbac.role_bindings(args, "rbac").values()} == {
+        "rbac-view",
+        "rbac-edit",
+        "rbac-admin",
+    }
+
+
+def test_each_account_is_made_once() -> None:
+    args: RbacArgs = {"viewers": ["account:ci", "alice"], "editors": ["account:ci", "account:bot"], "sites": SITES}
+    assert rbac.accounts(args) == ["ci", "bot"]
+    assert rbac.token_command("ci") == "kubectl create token ci --namespace rbac --duration 8h"
+
+
+def test_the_role_for_what_has_no_namespace_reads_no_secrets_and_has_no_wildcards() -> None:
+    role = cluster_view({"name": "any"})
+    assert role["metadata"] == {"name": "any"}
+    for rule in role["rules"]:
+        assert rule["verbs"] == ["get", "list", "watch"]
+        assert "*" not in (*rule["apiGroups"], *rule["resources"])
+        assert not {"secrets", "*"} & {*rule["resources"]}
