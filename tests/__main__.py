@@ -13,6 +13,7 @@ CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
     ["mypy", "."],
+    ["lint-imports", "--no-cache", "--no-logo"],
 )
 
 
@@ -20,9 +21,9 @@ def main() -> int:
     """Run the checks and the tests; returns 0 only if all of them passed."""
     parser = argparse.ArgumentParser(
         prog="script/test",
-        description="Runs ruff, mypy and all tests. The plugin, end-to-end and fault tests work on a copy of this "
-        "checkout with an embedded cluster of its own; a cluster that script/up has started here is stopped for that "
-        "time, and is back afterwards with all it had.",
+        description="Runs ruff, mypy, the rules of who imports whom, and all tests. The plugin, end-to-end and fault "
+        "tests work on a copy of this checkout with an embedded cluster of its own; a cluster that script/up has "
+        "started here is stopped for that time, and is back afterwards with all it had.",
         epilog="Options that aren't listed go to pytest: script/test -k settings, script/test tests/unit -x. "
         "script/test --addons all tests the heavy addons, too: their programs take long to build.",
     )
