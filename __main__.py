@@ -10,6 +10,11 @@ Cluster ─► IngressController ─► Dashboard
 import pulumi
 import pulumi_docker
 
+from components.addons.catalogue.cilium import Cilium
+from components.addons.catalogue.gpu import GpuOperator
+from components.addons.catalogue.istio import Istio
+from components.addons.catalogue.linkerd import Linkerd
+from components.addons.catalogue.rancher import Rancher
 from components.addons.chart import ChartAddon
 from components.addons.dashboard import Dashboard
 from components.addons.dns import Dns
@@ -211,6 +216,52 @@ if addons.rbac:
         in_cluster,
     )
     pulumi.export("rbac_commands", rbac.commands)
+
+if addons.cilium:
+    Cilium(
+        "cilium",
+        {
+            "authority": authority,
+            "kube_proxy_replacement": addons.cilium.kube_proxy_replacement,
+            "api_server": addons.cilium.api_server,
+            "hubble": addons.cilium.hubble,
+            "operator_replicas": addons.cilium.operator_replicas,
+            "service_mesh": bool(addons.istio or addons.linkerd),
+        },
+        in_cluster,
+    )
+
+if addons.gpu:
+    GpuOperator("gpu", {"driver": addons.gpu.driver, "toolkit": addons.gpu.toolkit}, in_cluster)
+
+if addons.istio:
+    Istio("istio", {"platform": addons.istio.platform}, in_cluster)
+
+if addons.linkerd:
+    Linkerd(
+        "linkerd",
+        {
+            "authority": authority,
+            "high_availability": addons.linkerd.high_availability,
+            "gateway_api": addons.linkerd.gateway_api,
+        },
+        in_cluster,
+    )
+
+if addons.rancher:
+    rancher = Rancher(
+        "rancher",
+        {
+            "authority": authority,
+            "host": addons.rancher.host,
+            "ingress_class": ingress_class,
+            "replicas": addons.rancher.replicas,
+            "https_port": settings.ingress.https_port,
+        },
+        in_cluster,
+    )
+    addon_urls["rancher"] = rancher.url
+    pulumi.export("rancher_login", rancher.login)
 
 for chart in settings.charts:
     ChartAddon(

@@ -38,7 +38,7 @@ class CertificateAuthorityArgs(TypedDict):
 
 
 class CertificateArgs(TypedDict):
-    """A server's certificate."""
+    """A certificate of a server, or of a client that servers know by it."""
 
     hosts: list[str]
     """DNS names that it is valid for, ≥ 1; ``*.`` stands for one label."""
@@ -48,6 +48,9 @@ class CertificateArgs(TypedDict):
     """Namespace of its Secret."""
     component: str
     """The part that its server plays in the stack, such as ``site``; a label of the Secret."""
+    peers: NotRequired[bool]
+    """Whether programs know each other by it: then it is good for clients too, and the Secret has the authority's
+    certificate as ``ca.crt``. Default ``False``."""
 
 
 @dataclass(frozen=True)
@@ -111,31 +114,40 @@ class CertificateAuthority(pulumi.ComponentResource):
         request = tls.CertRequest(
             f"{name}-request", private_key_pem=key.private_key_pem, dns_names=args["hosts"], opts=child
         )
+        uses = ["digital_signature", "server_auth"] + (["client_auth"] if args.get("peers") else [])
         leaf = tls.LocallySignedCert(
             f"{name}-certificate",
             ca_cert_pem=self.certificate,
             ca_private_key_pem=self._key,
             cert_request_pem=request.cert_request_pem,
-            allowed_uses=["digital_signature", "server_auth"],
+            allowed_uses=uses,
             validity_period_hours=LEAF_DAYS * DAY,
             early_renewal_hours=LEAF_RENEWAL_DAYS * DAY,
             opts=child,
         )
         chain = pulumi.Output.concat(leaf.cert_pem, self.certificate)
-        stored = Secret(f"{name}-secret", **secret(args, chain, key.private_key_pem_pkcs8), opts=opts)
+        authority = self.certificate if args.get("peers") else None
+        stored = Secret(f"{name}-secret", **secret(args, chain, key.private_key_pem_pkcs8, authority), opts=opts)
         return Certificate(leaf.cert_pem, stored.metadata.name)
 
 
-def secret(args: CertificateArgs, chain: pulumi.Output[str], key: pulumi.Output[str]) -> Manifest:
+def secret(
+    args: CertificateArgs,
+    chain: pulumi.Output[str],
+    key: pulumi.Output[str],
+    authority: pulumi.Output[str] | None = None,
+) -> Manifest:
     """Return the Secret of a certificate, as ``kubectl create secret tls`` makes it.
 
     Args:
         args: What the certificate is for.
         chain: The certificate, then its authority's, which may be an intermediate one; PEM.
         key: Its private key, PEM.
+        authority: The authority's certificate, PEM, where the Secret is to have it as ``ca.crt``.
     """
+    files = {"tls.crt": chain, "tls.key": key} | ({"ca.crt": authority} if authority is not None else {})
     return {
         "metadata": metadata(args["secret_name"], args["namespace"], args["component"]),
         "type": "kubernetes.io/tls",
-        "data": encoded({"tls.crt": chain, "tls.key": key}),
+        "data": encoded(files),
     }

@@ -55,15 +55,14 @@ def labels(name: str, component: str) -> dict[str, str]:
     }
 
 
-def namespace(name: str, component: str, level: str) -> Manifest:
-    """Return the Namespace ``name``, with the Pod Security Standard ``level``, such as ``restricted``."""
+def namespace(name: str, component: str, level: str, more: Mapping[str, str] | None = None) -> Manifest:
+    """Return the Namespace ``name``, with the Pod Security Standard ``level``, such as ``restricted``.
+
+    ``more`` are labels that something else asks for.
+    """
     modes = ("enforce", "audit", "warn")
-    return {
-        "metadata": {
-            "name": name,
-            "labels": labels(name, component) | {f"pod-security.kubernetes.io/{mode}": level for mode in modes},
-        }
-    }
+    security = {f"pod-security.kubernetes.io/{mode}": level for mode in modes}
+    return {"metadata": {"name": name, "labels": {**labels(name, component), **security, **(more or {})}}}
 
 
 def metadata(name: str, ns: Any, component: str, app: str | None = None) -> Manifest:

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,19 @@ def addons(project: Path) -> dict[str, Mapping[str, Any]]:
     if config.get("inspiration:charts"):
         found["charts"] = {}
     return found
+
+
+def refuse_addons(addons: Collection[str]) -> None:
+    """Refuse the addons that the embedded cluster can't have.
+
+    Raises:
+        Failure: There is one among ``addons``, the names of those that are switched on.
+    """
+    if "cilium" in addons:
+        raise Failure(
+            "addons.cilium: Cilium has to be the first CNI of a cluster, and the embedded cluster has one",
+            fix="switch it off here: pulumi config rm --path addons.cilium --stack dev",
+        )
 
 
 def _config(project: Path) -> dict[str, Any]:

@@ -88,7 +88,8 @@ class Settings(Model):
         """Fill in the hosts of the addons' pages, which depend on the domain."""
         if not isinstance(addons, dict):
             return addons
-        given = {"dashboard": addons.get("dashboard", True), "prometheus": addons.get("prometheus", False)}
+        defaults = {"dashboard": True, "prometheus": False, "rancher": False}
+        given = {name: addons.get(name, default) for name, default in defaults.items()}
         domain = info.data.get("domain", "localhost")
         return addons | {
             name: {"host": f"{name}.{domain}"} | ({} if options is True else options)

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from settings.catalogue import CiliumSettings, GpuSettings, IstioSettings, LinkerdSettings, RancherSettings
 from settings.models import LABEL, RESERVED_NAMES, Address, Host, Model, Quantity, problem
-from settings.problems import shown
+from settings.problems import keys, shown
 
 StorageQuantity = Annotated[
     str,
@@ -149,9 +150,14 @@ class AddonSettings(Model):
         "viewers", "editors", "admins", "namespaces"
     )
     jaeger: Annotated[JaegerSettings | None, BeforeValidator(_toggle)] = _off_unless_named("maxTraces")
+    cilium: Annotated[CiliumSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(CiliumSettings))
+    gpu: Annotated[GpuSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(GpuSettings))
+    istio: Annotated[IstioSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(IstioSettings))
+    linkerd: Annotated[LinkerdSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(LinkerdSettings))
+    rancher: Annotated[RancherSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(RancherSettings))
 
     @property
     def hosts(self) -> dict[str, str]:
         """The host names of the pages of addons, by addon."""
-        pages = {"dashboard": self.dashboard, "prometheus": self.prometheus}
+        pages = {"dashboard": self.dashboard, "prometheus": self.prometheus, "rancher": self.rancher}
         return {name: addon.host for name, addon in pages.items() if addon}

@@ -15,11 +15,16 @@ from settings.problems import shown
 
 RESERVED_NAMES = frozenset(
     {
+        "cattle-system",
+        "cilium",
         "container-registry",
         "dashboard",
         "default",
+        "gpu-operator",
         "ingress",
+        "istio-system",
         "jaeger",
+        "linkerd",
         "local-path-storage",
         "logs",
         "logs-collector",

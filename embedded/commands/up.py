@@ -42,6 +42,7 @@ def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
     progress = Progress()
     cluster = Cluster(STATE)
     ports = stack.ports(PROJECT)
+    stack.refuse_addons(stack.addons(PROJECT))
     cluster.check(ports)
     with exclusive(progress.console):
         return _run(progress, cluster, ports, cluster_only=cluster_only, pulumi_arguments=pulumi_arguments)
@@ -129,7 +130,7 @@ def _show(outputs: dict[str, Any]) -> None:
     width = max(map(len, urls), default=0)
     for name, url in urls.items():
         console.print(Text(f"{name:{width}}  "), Text(url, f"bold link {url}"), sep="")
-    for name, product in (("dashboard", "the dashboard"), ("prometheus", "Prometheus")):
+    for name, product in (("dashboard", "the dashboard"), ("prometheus", "Prometheus"), ("rancher", "Rancher")):
         if "password" in outputs.get(f"{name}_login", {}):
             command = f'eval "$(script/env)"; pulumi stack output {name}_login --show-secrets'
             console.print(f"to sign in to {product}: {command}")

@@ -204,7 +204,7 @@ OTEL_COLLECTOR = Module(
 )
 
 ADDONS: Mapping[str, Sequence[Module]] = {
-    "charts": (HELM,),
+    **dict.fromkeys(("charts", "gpu", "istio", "linkerd", "rancher"), (HELM,)),
     "jaeger": (JAEGER,),
     "logs": (OTEL_COLLECTOR, LOKI),
     "metrics-server": (METRICS_SERVER,),

@@ -26,6 +26,8 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "logs": {"addons": {"logs": True}},
     "jaeger": {"addons": {"jaeger": True}},
     "rights": {"addons": {"rbac": {"viewers": ["alice"], "editors": ["group:ops"], "admins": ["account:ci"]}}},
+    "charts": {"addons": dict.fromkeys(("cilium", "gpu", "istio", "linkerd", "rancher"), True)},
+    "hubble": {"addons": {"cilium": {"hubble": True}}},
     "gateway": {"ingress": {"passthrough": "gateway", "gateway": "gateways/public"}, "addons": {"ingress": False}},
 }
 

@@ -14,7 +14,10 @@ NAME = "1 to 63 lower-case letters, digits and hyphens, beginning with a letter,
 SOURCE = "a folder inside the project, relative to it, with an index.html or a Dockerfile in it"
 PATH = "a path that begins with / and has only letters, digits, -, _ and / in it"
 INGRESS_KEYS = "className, httpPort, httpsPort, address, passthrough, gateway"
-ADDONS = "dns, storage, registry, ingress, dashboard, metrics-server, prometheus, logs, rbac, jaeger"
+ADDONS = (
+    "dns, storage, registry, ingress, dashboard, metrics-server, prometheus, logs, rbac, jaeger, "
+    "cilium, gpu, istio, linkerd, rancher"
+)
 CHART = {"chart": "oci://example.com/shop", "version": "1.2.3"}
 PEOPLE = "a list of users (NAME), groups (group:NAME) and accounts to make (account:NAME)"
 QUANTITY = 'a Kubernetes quantity, such as "100m" (of a CPU) or "64Mi" (of memory)'

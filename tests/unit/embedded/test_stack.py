@@ -66,6 +66,16 @@ def test_the_addons_that_are_on_are_those_that_the_config_names(
     assert stack.addons(tmp_path) == addons
 
 
+def test_a_second_cni_is_refused_before_anything_is_done() -> None:
+    stack.refuse_addons({"dns": {}, "istio": {}})
+    with pytest.raises(Failure) as caught:
+        stack.refuse_addons({"dns": {}, "cilium": {}})
+    assert str(caught.value) == (
+        "addons.cilium: Cilium has to be the first CNI of a cluster, and the embedded cluster has one; "
+        "switch it off here: pulumi config rm --path addons.cilium --stack dev"
+    )
+
+
 def test_without_a_file_there_is_no_config(tmp_path: Path) -> None:
     assert stack.ports(tmp_path) == Ports()
     assert stack.addons(tmp_path) == {}

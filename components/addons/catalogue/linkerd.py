@@ -1,0 +1,172 @@
+"""Linkerd: a service mesh of sidecars that know each other by certificates."""
+
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_tls as tls
+from pulumi_kubernetes.core.v1 import Secret
+
+from components.addons.catalogue import CATALOGUE
+from components.addons.chart import home, install
+from components.certificate_authority import (
+    AUTHORITY_DAYS,
+    AUTHORITY_RENEWAL_DAYS,
+    DAY,
+    LEAF_DAYS,
+    LEAF_RENEWAL_DAYS,
+    CertificateAuthority,
+)
+from components.manifests import Manifest, encoded, metadata
+
+PRODUCT = CATALOGUE["linkerd"]
+LABELS = {
+    "linkerd.io/is-control-plane": "true",
+    "linkerd.io/control-plane-ns": PRODUCT.namespace,
+    # Its webhooks leave its own pods alone: they could neither start without each other.
+    "config.linkerd.io/admission-webhooks": "disabled",
+}
+"""What Linkerd asks of its namespace, as `linkerd install` labels it."""
+
+ISSUER = "identity.linkerd.cluster.local"
+"""The name that the issuer's certificate has to have."""
+ISSUER_SECRET = "linkerd-identity-issuer"  # noqa: S105 the name of a Secret
+WEBHOOKS = {
+    "proxyInjector": "linkerd-proxy-injector",
+    "profileValidator": "linkerd-sp-validator",
+    "policyValidator": "linkerd-policy-validator",
+}
+"""The Services of the webhooks, by their part of the chart's values."""
+
+
+class LinkerdArgs(TypedDict):
+    """Linkerd."""
+
+    authority: CertificateAuthority
+    """Who issues the certificates of the webhooks, by which the API server knows them."""
+    high_availability: NotRequired[bool]
+    """Whether the control plane has three pods of each kind, each on a node of its own, and no pod starts without its
+    proxy; default ``False``."""
+    gateway_api: NotRequired[bool]
+    """Whether to install the definitions of the Gateway API, ``False`` where the cluster has them; default ``True``."""
+
+
+class Linkerd(pulumi.ComponentResource):
+    """Linkerd's definitions and control plane, with an authority of its own for the identities of pods.
+
+    The stack's authority isn't that: it issues leaves only, and browsers that trust it needn't trust a mesh.
+    """
+
+    namespace: pulumi.Output[str]
+    """Where it is; known when it is ready."""
+
+    def __init__(self, name: str, args: LinkerdArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inspiration:index:Linkerd", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        ns = home(name, PRODUCT, self, LABELS).metadata.name
+        anchor, issuer = identity(name, ns, child)
+        bundles: dict[str, pulumi.Input[str]] = {}
+        for part, service in WEBHOOKS.items():
+            certificate = args["authority"].issue(
+                f"{name}-{service.removeprefix('linkerd-')}-tls",
+                {
+                    "hosts": [f"{service}.{PRODUCT.namespace}.svc"],
+                    "secret_name": f"{service}-k8s-tls",
+                    "namespace": ns,
+                    "component": "linkerd",
+                },
+                child,
+            )
+            bundles[part] = _once_there(args["authority"].certificate, certificate.secret)
+        chosen = values(args, _once_there(anchor, issuer.metadata.name), bundles)
+        self.namespace = install(name, PRODUCT, ns, chosen, self)
+        self.register_outputs({"namespace": self.namespace})
+
+
+def identity(name: str, ns: pulumi.Input[str], child: pulumi.ResourceOptions) -> tuple[pulumi.Output[str], Secret]:
+    """Declare the trust anchor of the mesh, and the issuer that signs the certificates of pods.
+
+    Source: https://linkerd.io/2-edge/tasks/generate-certificates/
+
+    Returns:
+        The certificate of the trust anchor, PEM, and the Secret of the issuer.
+    """
+    with_provider = pulumi.ResourceOptions.merge(
+        child, pulumi.ResourceOptions(provider=tls.Provider(f"{name}-tls", opts=child))
+    )
+    root = tls.PrivateKey(f"{name}-anchor-key", algorithm="ECDSA", ecdsa_curve="P256", opts=with_provider)
+    anchor = tls.SelfSignedCert(
+        f"{name}-anchor-certificate",
+        private_key_pem=root.private_key_pem,
+        subject={"common_name": "root.linkerd.cluster.local"},
+        is_ca_certificate=True,
+        max_path_length=1,
+        allowed_uses=["cert_signing", "crl_signing"],
+        validity_period_hours=AUTHORITY_DAYS * DAY,
+        early_renewal_hours=AUTHORITY_RENEWAL_DAYS * DAY,
+        opts=with_provider,
+    )
+    key = tls.PrivateKey(f"{name}-issuer-key", algorithm="ECDSA", ecdsa_curve="P256", opts=with_provider)
+    request = tls.CertRequest(
+        f"{name}-issuer-request",
+        private_key_pem=key.private_key_pem,
+        subject={"common_name": ISSUER},
+        dns_names=[ISSUER],
+        opts=with_provider,
+    )
+    issuer = tls.LocallySignedCert(
+        f"{name}-issuer-certificate",
+        ca_cert_pem=anchor.cert_pem,
+        ca_private_key_pem=root.private_key_pem,
+        cert_request_pem=request.cert_request_pem,
+        is_ca_certificate=True,
+        max_path_length=0,
+        allowed_uses=["cert_signing", "crl_signing", "server_auth", "client_auth"],
+        validity_period_hours=LEAF_DAYS * DAY,
+        early_renewal_hours=LEAF_RENEWAL_DAYS * DAY,
+        opts=with_provider,
+    )
+    files = {"tls.crt": issuer.cert_pem, "tls.key": key.private_key_pem_pkcs8, "ca.crt": anchor.cert_pem}
+    secret: Manifest = {
+        "metadata": metadata(ISSUER_SECRET, ns, "linkerd"),
+        "type": "kubernetes.io/tls",
+        "data": encoded(files),
+    }
+    return anchor.cert_pem, Secret(f"{name}-issuer-secret", **secret, opts=child)
+
+
+def values(
+    args: LinkerdArgs, anchor: pulumi.Input[str], bundles: Mapping[str, pulumi.Input[str]]
+) -> dict[str, Manifest]:
+    """Return the values of the charts.
+
+    Args:
+        args: The configuration.
+        anchor: Certificate of the trust anchor, PEM.
+        bundles: The certificate by which the API server knows each webhook, PEM, by the webhook's part of the values.
+    """
+    available: Manifest = {
+        "highAvailability": True,
+        "controllerReplicas": 3,
+        "enablePodAntiAffinity": True,
+        "enablePodDisruptionBudget": True,
+        "webhookFailurePolicy": "Fail",
+    }
+    return {
+        "crds": {"installGatewayAPI": args.get("gateway_api", True)},
+        "control-plane": {
+            "identityTrustAnchorsPEM": anchor,
+            # Takes the issuer from its Secret, so that its key is in no values.
+            "identity": {"issuer": {"scheme": "kubernetes.io/tls"}},
+            # By itself, the chart makes new certificates whenever it is rendered: each preview would show changes.
+            **{part: {"externalSecret": True, "caBundle": bundle} for part, bundle in bundles.items()},
+            # It tells upstream every day which version runs where.
+            "disableHeartBeat": True,
+            **(available if args.get("high_availability") else {}),
+        },
+    }
+
+
+def _once_there(value: pulumi.Input[str], what: pulumi.Output[str]) -> pulumi.Output[str]:
+    """Return ``value``, known when ``what`` is: the chart finds Secrets by names that it doesn't ask for."""
+    return pulumi.Output.all(value, what).apply(lambda known: str(known[0]))
