@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -84,6 +85,54 @@ class Checkout:
         """
         done = self.pulumi("up", "--yes", "--skip-preview", stack=stack)
         assert done.returncode == 0, done.stdout + done.stderr
+
+    @contextmanager
+    def addon(self, name: str, options: Mapping[str, object] | None = None) -> Iterator[Self]:
+        """Have the stack with an addon for the length of a block, and as it was before after that.
+
+        Args:
+            name: Its name in ``inspiration:addons``.
+            options: What the configuration gives it, by path below its name: ``{"viewers[0]": "alice"}``.
+        """
+        try:
+            self.switch_on(name, options)
+            yield self
+        finally:
+            self.restore()
+
+    def switch_on(self, addon: str, options: Mapping[str, object] | None = None) -> None:
+        """Name an addon in the configuration, and run ``script/up``, which makes what it needs.
+
+        Raises:
+            AssertionError: It fails.
+        """
+        key = f"addons.{addon}"
+        given = {f"{key}.{path}": value for path, value in (options or {}).items()} or {key: "true"}
+        words = [word for path, value in given.items() for word in ("--plaintext", f"{path}={value}")]
+        done = self.pulumi("config", "set-all", "--path", *words)
+        assert done.returncode == 0, done.stderr
+        done = self.run("script/up")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def switch_off(self, addon: str) -> None:
+        """Take an addon out of the configuration, and run ``pulumi up``.
+
+        Raises:
+            AssertionError: It fails.
+        """
+        done = self.pulumi("config", "rm", "--path", f"addons.{addon}")
+        assert done.returncode == 0, done.stderr
+        self.up()
+
+    def restore(self) -> None:
+        """Have the files as they were committed, and the stack as these say.
+
+        Raises:
+            AssertionError: It fails.
+        """
+        self.run("git", "checkout", "-q", ".")
+        self.run("git", "clean", "-qfd")
+        self.up()
 
     def outputs(self, *, secrets: bool = False, stack: str = "dev") -> dict[str, Any]:
         """Return the stack's outputs, secrets masked unless asked for."""

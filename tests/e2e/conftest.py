@@ -40,6 +40,4 @@ def trust(home: Path, certificate: str) -> None:
 def undone(site: Checkout) -> Iterator[Checkout]:
     """The checkout as it was before the test, committed files and the stack alike."""
     yield site
-    site.run("git", "checkout", "-q", ".")
-    site.run("git", "clean", "-qfd")
-    site.up()
+    site.restore()

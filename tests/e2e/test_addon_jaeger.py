@@ -22,14 +22,8 @@ pytestmark = pytest.mark.heavy
 
 MAX_TRACES = 100
 """The fewest that are allowed."""
+OPTIONS = {"maxTraces": MAX_TRACES}
 OWNED = "namespaces,configmaps,services,deployments,pods,networkpolicies"
-
-
-def switch_on(checkout: Checkout) -> None:
-    done = checkout.pulumi("config", "set", "--path", "addons.jaeger.maxTraces", str(MAX_TRACES))
-    assert done.returncode == 0, done.stderr
-    done = checkout.run("script/up")
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def visit(path: str, **headers: str) -> httpx.Response:
@@ -92,7 +86,7 @@ def test_it_is_removed_without_a_trace(undone: Checkout) -> None:
 
     before = traefik()
     assert found() == []
-    switch_on(undone)
+    undone.switch_on("jaeger", OPTIONS)
     assert {name.partition("/")[0] for name in found()} == {
         "namespace",
         "configmap",
@@ -103,8 +97,7 @@ def test_it_is_removed_without_a_trace(undone: Checkout) -> None:
     }
     assert traefik() != before
 
-    undone.pulumi("config", "rm", "--path", "addons.jaeger")
-    undone.up()
+    undone.switch_off("jaeger")
     assert found() == []
     assert traefik() == before
     assert "jaeger_command" not in undone.outputs()
@@ -114,10 +107,8 @@ def test_it_is_removed_without_a_trace(undone: Checkout) -> None:
 @pytest.fixture(scope="module")
 def traced(site: Checkout) -> Iterator[Checkout]:
     """The stack with the addon."""
-    switch_on(site)
-    yield site
-    site.run("git", "checkout", "-q", ".")
-    site.up()
+    with site.addon("jaeger", OPTIONS):
+        yield site
 
 
 @pytest.fixture(scope="module")

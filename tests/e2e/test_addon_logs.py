@@ -35,13 +35,10 @@ KINDS = "namespace,configmap,persistentvolumeclaim,service,statefulset,daemonset
 
 
 @pytest.fixture
-def logged(undone: Checkout) -> Checkout:
+def logged(site: Checkout) -> Iterator[Checkout]:
     """The stack with the addon, whose state on the node is with the cluster's volumes and goes with them."""
-    done = undone.pulumi("config", "set", "--path", "addons.logs.path", f"{VOLUMES}/otel-collector")
-    assert done.returncode == 0, done.stderr
-    done = undone.run("script/up")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return undone
+    with site.addon("logs", {"path": f"{VOLUMES}/otel-collector"}):
+        yield site
 
 
 def test_what_a_pod_wrote_is_found_and_the_addon_leaves_without_a_trace(logged: Checkout) -> None:
@@ -49,8 +46,7 @@ def test_what_a_pod_wrote_is_found_and_the_addon_leaves_without_a_trace(logged: 
     unchanged = logged.pulumi("preview", "--expect-no-changes")
     assert unchanged.returncode == 0, unchanged.stdout
 
-    logged.pulumi("config", "rm", "--path", "addons.logs")
-    logged.up()
+    logged.switch_off("logs")
 
     assert not logged.kubectl("get", KINDS, "-A", "-l", "app.kubernetes.io/component=logs", "-o", "name")
     assert not logged.kubectl("get", "namespaces", loki.NAMESPACE, collector.NAMESPACE, "--ignore-not-found")

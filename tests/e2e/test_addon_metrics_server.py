@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,13 +22,10 @@ KINDS = "apiservice,clusterrole,clusterrolebinding,rolebinding,serviceaccount,se
 
 
 @pytest.fixture
-def metered(undone: Checkout) -> Checkout:
+def metered(site: Checkout) -> Iterator[Checkout]:
     """The stack with the addon."""
-    done = undone.pulumi("config", "set", "--path", "addons.metrics-server", "true")
-    assert done.returncode == 0, done.stderr
-    done = undone.run("script/up")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return undone
+    with site.addon("metrics-server"):
+        yield site
 
 
 def test_it_tells_what_nodes_and_pods_use_and_leaves_without_a_trace(metered: Checkout) -> None:
@@ -37,8 +35,7 @@ def test_it_tells_what_nodes_and_pods_use_and_leaves_without_a_trace(metered: Ch
     unchanged = metered.pulumi("preview", "--expect-no-changes")
     assert unchanged.returncode == 0, unchanged.stdout
 
-    metered.pulumi("config", "rm", "--path", "addons.metrics-server")
-    metered.up()
+    metered.switch_off("metrics-server")
 
     assert not left(metered)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,10 @@ NAMESPACE = "prometheus-test"
 
 
 @pytest.fixture
-def measured(undone: Checkout) -> Checkout:
+def measured(site: Checkout) -> Iterator[Checkout]:
     """The stack with the addon."""
-    done = undone.pulumi("config", "set", "--path", "addons.prometheus", "true")
-    assert done.returncode == 0, done.stderr
-    done = undone.run("script/up")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return undone
+    with site.addon("prometheus"):
+        yield site
 
 
 def test_it_measures_alerts_and_leaves_without_a_trace(measured: Checkout, browser: Browser, artifacts: Path) -> None:
@@ -57,8 +55,7 @@ def test_it_measures_alerts_and_leaves_without_a_trace(measured: Checkout, brows
     unchanged = measured.pulumi("preview", "--expect-no-changes")
     assert unchanged.returncode == 0, unchanged.stdout
 
-    measured.pulumi("config", "rm", "--path", "addons.prometheus")
-    measured.up()
+    measured.switch_off("prometheus")
 
     assert "prometheus" not in measured.outputs()["addon_urls"]
     assert eventually(lambda: not left(measured)), left(measured)

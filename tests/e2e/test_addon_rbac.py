@@ -14,9 +14,10 @@ from tests.checkout import Checkout
 from tests.waiting import eventually
 
 OPTIONS = {
-    "viewers": ["account:viewer", "alice"],
-    "editors": ["account:editor"],
-    "admins": ["group:operators"],
+    "viewers[0]": "account:viewer",
+    "viewers[1]": "alice",
+    "editors[0]": "account:editor",
+    "admins[0]": "group:operators",
 }
 
 KUBECONFIG = """
@@ -47,14 +48,6 @@ kubectl delete csr alice
 """
 
 
-def switch_on(checkout: Checkout) -> None:
-    for role, people in OPTIONS.items():
-        for index, who in enumerate(people):
-            done = checkout.pulumi("config", "set", "--path", f"addons.rbac.{role}[{index}]", who)
-            assert done.returncode == 0, done.stderr
-    checkout.up()
-
-
 def shell(checkout: Checkout, folder: Path, script: str) -> None:
     """Run what the README tells people to run, as they are: in a folder of theirs."""
     done = checkout.run("sh", "-euc", f"cd '{folder}'\n{script}", environment=checkout.environment())
@@ -73,14 +66,13 @@ def test_it_is_removed_without_a_trace(undone: Checkout, tmp_path: Path) -> None
         return undone.kubectl("get", kinds, "-A", "-l", selector, "-o", "name").split()
 
     assert found() == []
-    switch_on(undone)
+    undone.switch_on("rbac", OPTIONS)
     assert len(found()) == 8
     shell(undone, tmp_path, KUBECONFIG.replace("TOKEN", undone.outputs()["rbac_commands"]["viewer"]))
     kubeconfig = tmp_path / "viewer.kubeconfig"
     assert as_viewer(undone, kubeconfig, "get", "nodes").returncode == 0
 
-    undone.pulumi("config", "rm", "--path", "addons.rbac")
-    undone.up()
+    undone.switch_off("rbac")
     assert found() == []
     assert "rbac_commands" not in undone.outputs()
 
@@ -91,10 +83,8 @@ def test_it_is_removed_without_a_trace(undone: Checkout, tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def granted(site: Checkout) -> Iterator[Checkout]:
     """The stack with the addon."""
-    switch_on(site)
-    yield site
-    site.run("git", "checkout", "-q", ".")
-    site.up()
+    with site.addon("rbac", OPTIONS):
+        yield site
 
 
 @pytest.fixture(scope="module")
