@@ -23,7 +23,7 @@ from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.paths import PROJECT, STATE
 from embedded.plugins.install import install
 from embedded.progress import Progress
-from embedded.toolchain import Toolchain
+from embedded.toolchain import Toolchain, charts
 
 
 def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
@@ -75,7 +75,10 @@ def _run(
 def _connect(tools: Toolchain, cluster: Cluster, docker_host: str) -> dict[str, str]:
     """Remember, and return, what ``pulumi``, ``kubectl`` and ``docker`` need."""
     connection.remember(
-        stack.environment(STATE, cluster.files.kubeconfig, docker_host),
+        {
+            **stack.environment(STATE, cluster.files.kubeconfig, docker_host),
+            **charts.environment(tools.addons.values()),
+        },
         [str(folder) for folder in (tools.pulumi.parent, tools.bin, *tools.addons.values())],
     )
     environment = connection.remembered()

@@ -14,7 +14,7 @@ import psutil
 
 from embedded import paths
 from embedded.progress import Progress, Stage
-from embedded.toolchain import cache
+from embedded.toolchain import cache, charts
 from embedded.toolchain import go as golang
 from embedded.toolchain.diagnosis import explain
 from embedded.toolchain.gomod import Module
@@ -100,7 +100,7 @@ class Builder:
             _end(process)
 
     def _make(self, module: Module, stage: Stage, folder: Path, lock: int) -> None:
-        """Build all commands of ``module`` into ``folder/bin``, and keep its sources beside that.
+        """Build all commands of ``module`` into ``folder/bin``, and keep its sources and charts beside that.
 
         ``lock`` is a descriptor that the builds inherit.
         """
@@ -125,12 +125,14 @@ class Builder:
                     stage.update(f"{done} of {len(stale)} packages, {line}")
         for name, target in module.links.items():
             (binaries / name).symlink_to(target)
-        for name, path in module.sources.items():
+        kept = {**module.sources, **{f"charts/{where}": path for where, path in module.charts.items()}}
+        if kept:
+            list(go("mod", "download", module.main))
             *_, root = go("list", "-m", "-f", "{{.Dir}}", module.main)
-            # Neither the files nor the folders of Go's cache can be written to, and so not be removed.
-            shutil.copytree(Path(root, path), folder / name, copy_function=shutil.copyfile)
-            for inner in (folder / name, *(each for each in (folder / name).rglob("*") if each.is_dir())):
-                inner.chmod(0o755)
+        for name, path in kept.items():
+            charts.copy(Path(root, path), folder / name)
+        for where in module.charts:
+            charts.release(folder / "charts" / where, module.release or module.version)
         shutil.rmtree(work)
 
     def _lines(self, go: Path, cwd: Path, work: Path, lock: int, log: Path, *arguments: str) -> Iterator[str]:

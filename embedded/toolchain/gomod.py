@@ -35,6 +35,10 @@ class Module:
         links: Symbolic links to make, and the binary each points to.
         release: What upstream calls the version, where the tag of `main` isn't that.
         sources: Folders of `main` that are kept beside the binaries: their names there, and their paths in it.
+        charts: Helm charts in `main`: where upstream publishes each, as in ``registry.example/charts/NAME`` for both
+            ``oci://registry.example/charts/NAME`` and NAME of the repository ``https://registry.example/charts``, and
+            its folder in `main`. They get the version of the whole, as upstream's release gives it to them, and the
+            embedded kubernetes plugin takes them for what upstream publishes there in that version.
         after: The module that has the same versions of the same libraries: it is built before, and not beside, this
             one, which finds them compiled then.
     """
@@ -48,6 +52,7 @@ class Module:
     links: Mapping[str, str] = field(default_factory=dict)
     release: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    charts: Mapping[str, str] = field(default_factory=dict)
     after: "Module | None" = None
 
     @property
@@ -80,10 +85,8 @@ class Module:
         """The packages of each ``go build``."""
         tools = self._lines("tool")
         own = ["./cmd/..."] if (self.folder / "cmd").is_dir() else []
-        return [
-            own + [tool for tool in tools if tool not in self.alone],
-            *([tool] for tool in tools if tool in self.alone),
-        ]
+        together = own + [tool for tool in tools if tool not in self.alone]
+        return [*([together] if together else []), *([tool] for tool in tools if tool in self.alone)]
 
     @cached_property
     def flags(self) -> list[str]:
@@ -98,6 +101,7 @@ class Module:
         """Twelve hex digits for everything that determines the binaries; ``go`` is the version of the compiler."""
         digest = hashlib.sha256()
         names = [*sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
+        names += [word for chart in sorted(self.charts.items()) for word in chart]
         for part in [platform.machine(), go, *self.flags, *names]:
             digest.update(part.encode() + b"\0")
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):

@@ -11,7 +11,7 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.provider import ConstructRequest, ConstructResponse
 from pulumi.runtime.settings import is_dry_run
 
-from . import components, helm, manifests
+from . import components, helm, manifests, provided
 from .errors import Json, KindMissingError, PluginError
 from .kinds import Kind, known_scope
 from .operations import Log
@@ -59,7 +59,7 @@ async def construct(
     secrets = Secrets(inputs)
     chart = _chart(request.name, inputs, options.namespace or client.connection.namespace)
     try:
-        rendered = await helm.render(chart, client.connection, client.capabilities, interrupt)
+        rendered = await helm.render(provided.located(chart), client.connection, client.capabilities, interrupt)
         objects = manifests.parse(rendered.manifest)
         hooks = [each for each in objects if manifests.annotation(each, _HOOK)]
         objects = [each for each in objects if not manifests.annotation(each, _HOOK)]

@@ -11,12 +11,13 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 
 from embedded import paths
 from embedded.errors import Failure
 from embedded.progress import Progress
-from embedded.toolchain import busybox, gomod
+from embedded.toolchain import busybox, charts, gomod
 from embedded.toolchain import go as golang
 from embedded.toolchain.build import Builder
 from embedded.toolchain.diagnosis import explain, require_space
@@ -82,20 +83,54 @@ def test_a_module_is_built_once_with_its_version_and_links(
     ]
 
 
-def test_sources_are_kept_beside_the_binaries_and_can_be_removed(
-    module: gomod.Module, cache: Path, progress: Progress
-) -> None:
-    pages = module.folder / "main/web/ui/src"
-    pages.mkdir(parents=True)
-    (module.folder / "main/go.mod").write_text("module example.test/main\n")
-    (pages / "app.ts").write_text("1\n")
-    for path in (pages / "app.ts", pages, pages.parent):
-        path.chmod(0o555)  # as in Go's cache
+@pytest.fixture
+def main(module: gomod.Module) -> Path:
+    """The folder of the module that gives the version, to be filled."""
+    folder = module.folder / "main"
+    folder.mkdir()
+    (folder / "go.mod").write_text("module example.test/main\n")
     with (module.folder / "go.mod").open("a") as file:
         file.write("\nreplace example.test/main => ./main\n")
+    return folder
+
+
+def write_closed(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    for each in (path, path.parent):
+        each.chmod(0o555)
+
+
+def test_sources_are_kept_beside_the_binaries_and_can_be_removed(
+    module: gomod.Module, main: Path, cache: Path, progress: Progress
+) -> None:
+    write_closed(main / "web/ui/src/app.ts", "1\n")
     folder = build(dataclasses.replace(module, sources={"ui": "web/ui"}), cache, progress)
     assert (folder / "ui/src/app.ts").read_text() == "1\n"
     assert all(path.stat().st_mode & 0o200 for path in (folder / "ui", *(folder / "ui").rglob("*")))
+
+
+@pytest.mark.parametrize(("release", "version"), [(None, "v1.2.3"), ("3.2.1", "3.2.1")])
+def test_charts_are_kept_in_the_version_that_upstream_publishes(
+    module: gomod.Module, main: Path, cache: Path, progress: Progress, release: str | None, version: str
+) -> None:
+    write_closed(main / "deploy/toy/Chart.yaml", "# ours\nname: toy\nversion: v0.0.0\nappVersion: v0.0.0\n")
+    with_chart = dataclasses.replace(module, release=release, charts={"charts.example.test/all/toy": "deploy/toy"})
+    folder = build(with_chart, cache, progress)
+    described = folder / "charts/charts.example.test/all/toy/Chart.yaml"
+    assert yaml.safe_load(described.read_text()) == {"name": "toy", "version": version, "appVersion": version}
+    assert charts.environment([folder / "bin", cache / "bin"]) == {"INSPIRATION_CHARTS": str(folder / "charts")}
+    assert charts.environment([cache / "bin"]) == {}
+
+
+def test_a_module_may_have_charts_only(module: gomod.Module, main: Path, cache: Path, progress: Progress) -> None:
+    shutil.rmtree(module.folder / "cmd")
+    write_closed(main / "deploy/toy/Chart.yaml", "name: toy\n")
+    folder = build(
+        dataclasses.replace(module, charts={"charts.example.test/toy": "deploy/toy"}, links={}), cache, progress
+    )
+    assert (folder / "charts/charts.example.test/toy/Chart.yaml").is_file()
+    assert not list((folder / "bin").iterdir())
 
 
 @pytest.mark.parametrize(

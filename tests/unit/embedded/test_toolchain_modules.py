@@ -147,5 +147,6 @@ def test_the_key_changes_with_flags_and_links(module: Module) -> None:
         other(stamps={"main.version": "example.test/main"}),
         other(stamps={"main.version": "release"}, release="1.2"),
         other(sources={"ui": "web/ui"}),
+        other(charts={"charts.example.test/ui": "web/ui"}),
     ]
     assert len({variant.key("1.26.8") for variant in variants}) == len(variants)
