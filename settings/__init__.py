@@ -6,7 +6,8 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Self
 
 import pulumi
@@ -16,6 +17,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from settings.addons import AddonSettings
 from settings.charts import ChartSettings
+from settings.clashes import Clashes
 from settings.kubeconfig import check_kubeconfig
 from settings.models import (
     LABEL,
@@ -120,20 +122,20 @@ class Settings(Model):
         """
         names = keys(cls)
         raw = {name: value for name in names if (value := _value(name)) is not None}
-        unknown = sorted(_given().difference(names))
-        problems = [unknown_key(f"{PROJECT}:{dotted((name,))}", name, names) for name in unknown]
-        problems += check_kubeconfig(raw.get("kubeconfig"), raw.get("context"), environ)
+        secrets = [name for name in names if pulumi.runtime.is_config_secret(f"{PROJECT}:{name}")]
+        clashes = Clashes(PROJECT, secrets)
+        problems = [*_unknown(names), *check_kubeconfig(raw.get("kubeconfig"), raw.get("context"), environ, secrets)]
         try:
             settings = cls.model_validate(raw)
         except ValidationError as error:
-            secrets = [name for name in names if pulumi.runtime.is_config_secret(f"{PROJECT}:{name}")]
             problems += describe(error, cls, PROJECT, secrets)
             # What depends on an invalid key is looked at as if that key were unset.
             invalid = {details["loc"][0] for details in error.errors() if len(details["loc"]) == 1}
             usable = {name: value for name, value in raw.items() if name not in invalid}
-            raise SettingsError([*problems, *_clashes(_valid_sites(cls, usable), {})]) from None
-        problems += _clashes(enumerate(settings.sites), settings.addons.hosts)
-        problems += _taken_by_charts(settings)
+            raise SettingsError([*problems, *clashes.of_sites(_valid_sites(cls, usable), {})]) from None
+        problems += clashes.of_sites(enumerate(settings.sites), settings.addons.hosts)
+        problems += clashes.of_charts(settings.charts, settings.sites)
+        problems += clashes.of_ports(settings.ingress, settings.registry, settings.addons)
         if problems:
             raise SettingsError(problems)
         return settings
@@ -157,14 +159,19 @@ def _value(name: str) -> Any:
         return text or None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
-def _given() -> set[str]:
+def _unknown(names: list[str]) -> Iterator[str]:
+    """Yield a line for each key of the stack that is none of the ``names``, its namespace mistyped perhaps."""
     # pulumi.Config reads single keys only; these are the two places where it looks for them.
-    stack = {**get_config_env(), **CONFIG.get()}
-    return {name for namespace, _, name in (key.partition(":") for key in stack) if namespace == PROJECT}
+    for key in sorted({**get_config_env(), **CONFIG.get()}):
+        namespace, _, name = key.partition(":")
+        if namespace == PROJECT and name not in names:
+            yield unknown_key(f"{PROJECT}:{dotted((name,))}", name, names)
+        elif namespace != PROJECT and get_close_matches(namespace, [PROJECT], cutoff=0.8):
+            yield f"{namespace}:{dotted((name,))}: unknown key; did you mean {PROJECT}:{name}?"
 
 
 def _valid_sites(model: type[Settings], raw: Mapping[str, Any]) -> Iterator[tuple[int, SiteSettings]]:
@@ -175,39 +182,3 @@ def _valid_sites(model: type[Settings], raw: Mapping[str, Any]) -> Iterator[tupl
             yield index, model.model_validate({**others, "sites": [site]}).sites[0]
         except ValidationError:
             continue
-
-
-def _taken_by_charts(settings: Settings) -> Iterator[str]:
-    namespaces = {site.name: f"sites[{index}]" for index, site in enumerate(settings.sites)}
-    names: dict[str, int] = {}
-    for index, chart in enumerate(settings.charts):
-        key = f"{PROJECT}:charts[{index}]"
-        if (first := names.setdefault(chart.name, index)) != index:
-            yield f"{key}.name: {chart.name} is taken by {PROJECT}:charts[{first}]; give one of them another name"
-        elif (owner := namespaces.setdefault(chart.namespace, f"charts[{index}]")) != f"charts[{index}]":
-            yield f"{key}.namespace: {chart.namespace} is taken by {PROJECT}:{owner}; give one of them another one"
-
-
-def _clashes(sites: Iterable[tuple[int, SiteSettings]], pages: Mapping[str, str]) -> Iterator[str]:
-    hosts: dict[str, str] = {}
-    for addon, host in pages.items():
-        if (first_addon := hosts.setdefault(host, addon)) != addon:
-            yield (
-                f"{PROJECT}:addons.{addon}.host: {host} is taken by {PROJECT}:addons.{first_addon}; "
-                "give one of them another host"
-            )
-    names: dict[str, int] = {}
-    urls: dict[tuple[str, str], int] = {}
-    for index, site in sites:
-        key = f"{PROJECT}:sites[{index}]"
-        if (first := names.setdefault(site.name, index)) != index:
-            yield f"{key}.name: {site.name} is taken by {PROJECT}:sites[{first}]; give one of them another name"
-        if (first := urls.setdefault((site.host, site.path.rstrip("/")), index)) != index:
-            yield (
-                f"{key}.host: {site.host} with path {site.path} is taken by {PROJECT}:sites[{first}]; "
-                "give one of them another host or path"
-            )
-        if site.host in hosts:
-            # All TLS for its host is the addon's, whatever the path.
-            taken_by = f"{PROJECT}:addons.{hosts[site.host]}"
-            yield f"{key}.host: {site.host} is taken by {taken_by}; give one of them another host"

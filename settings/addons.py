@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from settings.catalogue import CiliumSettings, GpuSettings, IstioSettings, LinkerdSettings, RancherSettings
-from settings.models import LABEL, RESERVED_NAMES, Address, Host, Model, Quantity, problem
+from settings.models import LABEL, RESERVED_NAMES, Address, Host, Model, problem
 from settings.problems import keys, shown
 
 StorageQuantity = Annotated[
@@ -16,9 +16,28 @@ StorageQuantity = Annotated[
         description='a Kubernetes quantity of storage, such as "8Gi"',
     ),
 ]
+
+
+def _node_path(path: str) -> str:
+    if {".", ".."}.intersection(path.split("/")):
+        raise ValueError(path)
+    return path
+
+
 NodePath = Annotated[
-    str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$", description="an absolute path on the node, and not /")
+    str,
+    Field(max_length=1024, pattern=r"^(/[A-Za-z0-9._-]+)+$", description="an absolute path on the node, and not /"),
+    AfterValidator(_node_path),
 ]
+
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
+
+
+def _retention(time: str) -> str:
+    # Prometheus and Loki count nanoseconds, in 64 bits: they refuse to start with 300 years.
+    if int(time[:-1]) * _HOURS[time[-1]] > 100 * _HOURS["y"]:
+        raise problem(f"{shown(time)} is too long; allowed: at most 100y")
+    return time
 
 
 class DnsSettings(Model):
@@ -38,7 +57,7 @@ class StorageSettings(Model):
 class RegistryAddonSettings(Model):
     """Options of the addon ``registry``."""
 
-    size: Quantity = "10Gi"
+    size: StorageQuantity = "10Gi"
 
 
 class IngressAddonSettings(Model):
@@ -81,7 +100,7 @@ class RbacSettings(Model):
     viewers: list[Person] = Field(default=["account:viewer"], description=PEOPLE)
     editors: list[Person] = Field(default=[], description=PEOPLE)
     admins: list[Person] = Field(default=[], description=PEOPLE)
-    namespaces: list[Place] | None = Field(default=None, description="a list of namespaces")
+    namespaces: list[Place] | None = Field(default=None, min_length=1, description="a list of namespaces, at least one")
 
 
 class MetricsServerSettings(Model):
@@ -102,7 +121,9 @@ class PrometheusSettings(Model):
 
     host: Host
     retention: Annotated[
-        str, Field(pattern=r"^[1-9][0-9]{0,4}[hdwy]$", description='a whole number and h, d, w or y, such as "7d"')
+        str,
+        Field(pattern=r"^[1-9][0-9]{0,4}[hdwy]$", description='a whole number and h, d, w or y, such as "7d"'),
+        AfterValidator(_retention),
     ] = "7d"
     size: StorageQuantity = "8Gi"
     kubelet_insecure_tls: Annotated[bool, Field(description="true or false")] = False
@@ -112,13 +133,17 @@ class LogsSettings(Model):
     """Options of the addon ``logs``."""
 
     retention: Annotated[
-        str, Field(pattern=r"^[1-9][0-9]{0,4}[dwy]$", description='a whole number and d, w or y, such as "7d"')
+        str,
+        Field(pattern=r"^[1-9][0-9]{0,4}[dwy]$", description='a whole number and d, w or y, such as "7d"'),
+        AfterValidator(_retention),
     ] = "7d"
     size: StorageQuantity = "10Gi"
     path: NodePath = "/var/lib/otel-collector"
 
 
 def _toggle(value: Any) -> Any:
+    if value is None:
+        raise ValueError  # a key with nothing after it: on and off are equally likely to be meant
     return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
 
 

@@ -1,13 +1,14 @@
 """What is allowed in the list of Helm charts."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from components.addons.chart import unpinned
-from settings.models import LABEL, RESERVED_NAMES, Model, problem
-from settings.problems import shown
+from settings.models import LABEL, RESERVED_NAMES, Model
+from settings.problems import problem, shown
 
 
 def _free_namespace(name: str) -> str:
@@ -27,7 +28,15 @@ class ChartSettings(Model):
             description="1 to 53 lower-case letters, digits, hyphens, beginning with a letter, not ending in a hyphen",
         ),
     ]
-    chart: Annotated[str, Field(min_length=1, description="a folder of the project, the name of a chart, or a URL")]
+    chart: Annotated[
+        # No hyphen to begin with: Helm would take it for an option.
+        str,
+        Field(
+            pattern=r"^[^-\x00-\x1f][^\x00-\x1f]*$",
+            max_length=500,
+            description="a folder of the project, the name of a chart, or a URL",
+        ),
+    ]
     version: Annotated[str | None, Field(description="an exact version, such as 1.21.2")] = None
     repository: Annotated[
         str | None, Field(pattern=r"^https?://[^\s]+$", description="the URL of a chart repository, https://…")
@@ -54,12 +63,27 @@ class ChartSettings(Model):
     def _pinned(self) -> Self:
         if text := unpinned(self.chart, self.version, self.repository):
             raise problem(text)
-        local = Path(self.chart)
-        if self.repository or "://" in self.chart:
-            return self
-        if local.is_absolute() or ".." in local.parts or not (local.is_file() or (local / "Chart.yaml").is_file()):
-            raise problem(
-                f"{shown(self.chart)} is no chart inside the project (a folder with a Chart.yaml, or an archive); "
-                "correct it, or give the repository that has it"
-            )
+        if self.repository and "://" in self.chart:
+            raise problem(f"{shown(self.chart)} is a URL, and repository is given too; allowed: one of them")
+        if "://" in self.chart and not re.match(r"(oci|https?)://[^/]", self.chart):
+            raise problem(f"{shown(self.chart)} is no URL that Helm reads; allowed: oci://…, https://…")
+        if not self.repository and "://" not in self.chart and (text := _unusable(self.chart)):
+            raise problem(f"{shown(self.chart)} {text}; correct it, or give the repository that has it")
         return self
+
+
+def _unusable(chart: str) -> str | None:
+    """Return what is wrong with ``chart`` as a folder or an archive of the project."""
+    path = Path(chart)
+    none = "is no chart inside the project (a folder with a Chart.yaml, or an archive)"
+    if "\0" in chart or path.is_absolute() or ".." in path.parts:
+        return none
+    try:
+        if not path.is_file() and not (path / "Chart.yaml").is_file():
+            return none
+        target = path.resolve()
+    except OSError as error:
+        return f"can't be read: {error.strerror}"
+    return (
+        None if target.is_relative_to(Path.cwd().resolve()) else f"is a link that leads out of the project, to {target}"
+    )

@@ -3,15 +3,14 @@
 import re
 from decimal import Decimal
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-from components.build_context import files
-from settings.problems import shown
+from settings.problems import problem as problem
+from settings.problems import problem_of_secret, shown
+from settings.sources import folder_of_site
 
 RESERVED_NAMES = frozenset(
     {
@@ -41,62 +40,57 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
 
 
-def problem(text: str) -> PydanticCustomError:
-    """Return the error whose line has ``text`` after the key, in place of the description."""
-    return PydanticCustomError("problem", "{text}", {"text": text})
-
-
-def problem_of_secret(text: str) -> PydanticCustomError:
-    """Return the same for a ``text`` that quotes nothing of a value which may be a secret."""
-    return PydanticCustomError("problem_of_secret", "{text}", {"text": text})
-
-
 def _site_name(name: str) -> str:
     if name in RESERVED_NAMES or name.startswith("kube-"):
         raise problem(f"{shown(name)} is the name of a namespace of the cluster; give the site another name")
     return name
 
 
-def _host(host: str) -> str:
-    # Kubernetes allows no addresses in an Ingress; a last label of digits would make it look like one.
-    if len(host) > 253 or host.rpartition(".")[2].isdigit():
+def _host(host: Any) -> Any:
+    """Name what is wrong with a host where its pattern alone wouldn't tell."""
+    if not isinstance(host, str):
+        return host
+    if "*" in host:
+        raise problem(f"{shown(host)} is a wildcard; name one host")
+    if _is_address(host):
+        raise problem(f"{shown(host)} is an IP address, which no Ingress may have; name a host, such as site.localhost")
+    if len(longest := max(host.split("."), key=len)) > 63:
+        raise problem(f"{shown(host)} has {len(longest)} characters between two dots; allowed: at most 63")
+    if len(host) > 253:
+        raise problem(f"{shown(host)} has {len(host)} characters; allowed: at most 253")
+    # A last label of digits would make it look like an address.
+    if host.rpartition(".")[2].isdigit():
         raise ValueError(host)
     return host
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _address(address: str) -> str:
+    # Zones are a matter of one machine: Kubernetes takes no address with one.
+    if "%" in address:
+        raise ValueError(address)
     return str(ip_address(address))
 
 
-def _folder(source: str) -> str:
-    folder = Path(source)
-    # A folder of the project: so the stack's state is the same wherever the project is checked out.
-    if folder.is_absolute() or ".." in folder.parts or not folder.parts:
-        raise ValueError(source)
-    try:
-        if not folder.is_dir():
-            raise problem(f"{shown(source)} is no folder of the project; create it, with an index.html or a Dockerfile")
-        if not any((folder / name).is_file() for name in ("index.html", "Dockerfile")):
-            raise problem(f"{shown(source)} has neither index.html nor Dockerfile; add one of them")
-        if not (folder / "Dockerfile").is_file() and (hidden := _hidden(folder)):
-            raise problem(
-                f"{shown(source)} has no Dockerfile, so all of it would be served, {shown(hidden)} too; "
-                f"give it a .dockerignore with the line **/.*"
-            )
-    except OSError as error:
-        raise problem(f"{shown(source)} can't be read: {error.strerror}; name another folder") from error
-    return folder.as_posix()
-
-
-def _hidden(folder: Path) -> str | None:
-    """Return the first hidden file or folder that the image of ``folder`` would have: a ``.git``, an ``.env``."""
-    names = (part for path in files(folder) for part in path.relative_to(folder).parts)
-    # RFC 8615: .well-known is there to be served.
-    return next((name for name in names if name.startswith(".") and name not in (".well-known", ".dockerignore")), None)
+def _registry(address: str) -> str:
+    if (port := address.partition("/")[0].partition(":")[2]) and not 1 <= int(port) <= 65535:
+        raise problem(f"{shown(address)} has no port from 1 to 65535 in it; correct the port")
+    return address
 
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 HOST = rf"^{LABEL}(\.{LABEL})*$"
+REGISTRY = rf"(localhost|{LABEL}(\.{LABEL})+|{LABEL}(\.{LABEL})*:[0-9]{{1,5}})"
+"""With a dot or a port, or Docker takes it for a user name on Docker Hub."""
+NAME = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+"""A part of an image's name. Source: https://pkg.go.dev/github.com/distribution/reference"""
 
 SiteName = Annotated[
     str,
@@ -107,7 +101,7 @@ SiteName = Annotated[
     ),
     AfterValidator(_site_name),
 ]
-Host = Annotated[str, Field(pattern=HOST, description="a host name in lower case"), AfterValidator(_host)]
+Host = Annotated[str, BeforeValidator(_host), Field(pattern=HOST, description="a host name in lower case")]
 Address = Annotated[str, Field(description="an IP address"), AfterValidator(_address)]
 Port = Annotated[int, Field(ge=1, le=65535, description="a port, 1 to 65535")]
 UrlPath = Annotated[
@@ -127,6 +121,14 @@ Quantity = Annotated[
         description='a Kubernetes quantity, such as "100m" (of a CPU) or "64Mi" (of memory)',
     ),
 ]
+Memory = Annotated[
+    str,
+    # No "m": a thousandth of a byte is always meant to be a megabyte.
+    Field(
+        pattern=r"^[1-9][0-9]{0,14}(\.[0-9]{1,3})?(k|M|G|T|Ki|Mi|Gi|Ti)?$",
+        description='a Kubernetes quantity of memory, such as "64Mi"',
+    ),
+]
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
@@ -139,14 +141,14 @@ class Requests(Model):
     """What a pod of a site is sure to get."""
 
     cpu: Quantity = "10m"
-    memory: Quantity = "32Mi"
+    memory: Memory = "32Mi"
 
 
 class Limits(Model):
     """What a pod of a site may use at most."""
 
     cpu: Quantity = "500m"
-    memory: Quantity = "128Mi"
+    memory: Memory = "128Mi"
 
 
 class Resources(Model):
@@ -173,11 +175,12 @@ class SiteSettings(Model):
     source: Annotated[
         str,
         Field(description="a folder inside the project, relative to it, with an index.html or a Dockerfile in it"),
-        AfterValidator(_folder),
+        AfterValidator(folder_of_site),
     ] = "site"
     image: str | None = Field(
         default=None,
-        pattern=r"^[a-z0-9][a-zA-Z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}$",
+        max_length=500,
+        pattern=rf"^({REGISTRY}/)?{NAME}(/{NAME})*(:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?@sha256:[0-9a-f]{{64}}$",
         description="an image by digest, name@sha256:<64 hexadecimal digits>",
     )
     host: Host
@@ -237,11 +240,10 @@ class RegistrySettings(Model):
     """How the image registry is reached, whoever deployed it."""
 
     node_port: Annotated[int, Field(ge=30000, le=32767, description="a NodePort, 30000 to 32767")] = 32000
-    address: str = Field(
+    address: Annotated[str, AfterValidator(_registry)] = Field(
         # By default the node port, as every node and this machine see it.
         default_factory=lambda fields: f"localhost:{fields.get('node_port', 32000)}",
-        # With a dot or a port in the first part, or Docker takes it for a user name on Docker Hub.
-        pattern=r"^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|[a-z0-9.-]+:[0-9]{1,5})(/[a-z0-9._-]+)*$",
+        pattern=rf"^{REGISTRY}(/{NAME})*$",
         description='a registry as in image names, such as "localhost:32000" or "ghcr.io/me"',
     )
 
@@ -253,7 +255,10 @@ class CertificateAuthoritySettings(Model):
         str, Field(min_length=1, max_length=64, pattern=r"^[ -~]+$", description="1 to 64 printable ASCII characters")
     ] = "inspiration"
     certificate: Annotated[str | None, Field(description="a certificate, PEM")] = None
-    private_key: Annotated[str | None, Field(description="the unencrypted private key of certificate, PEM")] = None
+    private_key: Annotated[
+        str | None,
+        Field(description="the unencrypted private key of certificate, PEM", repr=False),
+    ] = None
 
     @model_validator(mode="after")
     def _whole_or_none(self) -> Self:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 Path: TypeAlias = tuple[int | str, ...]
 """Where a value is: keys of maps and indexes of lists, outermost first."""
@@ -17,15 +18,29 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 LONGEST = 60
 """Characters of a value that are shown."""
 
+MASK = "[secret]"
+"""Shown in place of a secret value."""
+
+
+def problem(text: str) -> PydanticCustomError:
+    """Return the error whose line has ``text`` after the key, in place of the description."""
+    return PydanticCustomError("problem", "{text}", {"text": text})
+
+
+def problem_of_secret(text: str) -> PydanticCustomError:
+    """Return the same for a ``text`` that quotes nothing of a value which may be a secret."""
+    return PydanticCustomError("problem_of_secret", "{text}", {"text": text})
+
 
 def describe(error: ValidationError, model: type[BaseModel], namespace: str, secrets: Collection[str]) -> Iterator[str]:
     """Yield one line for each of the errors of a ``model``, whose top-level keys have the prefix ``namespace:``.
 
-    The values of the top-level keys ``secrets`` are not shown.
+    The values of the top-level keys ``secrets`` are not shown, nor are those of fields with ``repr=False``.
     """
     for details in error.errors(include_url=False):
         path = details["loc"]
         key = f"{namespace}:{dotted(path)}"
+        is_secret = path[0] in secrets or not all(field.repr for field in _fields(model, path))
         match details["type"]:
             case "default_factory_not_called":
                 # The default comes from another key, whose error is reported.
@@ -36,10 +51,10 @@ def describe(error: ValidationError, model: type[BaseModel], namespace: str, sec
                 yield f"{key}: missing; allowed: {_allowed(model, path)}"
             case "problem_of_secret":
                 yield f"{key}: {details['msg']}"
-            case "problem" if path[0] not in secrets:
+            case "problem" if not is_secret:
                 yield f"{key}: {details['msg']}"
             case _:
-                value = "[secret]" if path[0] in secrets else shown(details["input"])
+                value = MASK if is_secret else shown(details["input"])
                 yield f"{key}: {value} given; allowed: {_allowed(model, path)}"
 
 
@@ -89,7 +104,9 @@ def _fields(model: type[BaseModel], path: Path) -> Iterator[FieldInfo]:
     """Yield the fields on ``path``, outermost first."""
     for part in path:
         if isinstance(part, str):
-            field = next(field for name, field in model.model_fields.items() if (field.alias or name) == part)
+            field = next((field for name, field in model.model_fields.items() if (field.alias or name) == part), None)
+            if field is None:
+                return  # an unknown key, or one inside a map of anything
             yield field
             model = _nested(field) or model
 

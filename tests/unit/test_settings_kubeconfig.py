@@ -1,14 +1,18 @@
 """Whether the kubeconfig that a provider would use is there, and what is said where it isn't."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from settings.kubeconfig import check_kubeconfig
+from tests.unit.test_settings_errors_sources import anybody
 
+TEXT = "allowed: path or text of a kubeconfig"
 EMBEDDED = 'for the embedded cluster run script/up, then eval "$(script/env)"'
-ALLOWED = f"allowed: path or text of a kubeconfig, or unset for $KUBECONFIG or ~/.kube/config; {EMBEDDED}"
+ALLOWED = f"{TEXT}, or unset for $KUBECONFIG or ~/.kube/config; {EMBEDDED}"
 
 
 def written(path: Path, *contexts: str, current: str | None = None) -> Path:
@@ -49,40 +53,118 @@ def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert check_kubeconfig("~/config", "here", {}) == []
 
 
-def test_missing(tmp_path: Path) -> None:
-    path = tmp_path / "config"
-    assert check_kubeconfig(str(path), "a", {}) == [f"inspiration:kubeconfig: {path} doesn't exist; {ALLOWED}"]
-    assert check_kubeconfig(None, "a", {"KUBECONFIG": str(path)}) == [
-        f"inspiration:kubeconfig: {path} doesn't exist; {ALLOWED}"
-    ]
+def test_the_default_is_named_where_it_is_missing(tmp_path: Path) -> None:
     assert check_kubeconfig(None, "a", {"HOME": str(tmp_path)}) == [
         f"inspiration:kubeconfig: {tmp_path}/.kube/config doesn't exist; {ALLOWED}"
     ]
 
 
-def test_a_folder(tmp_path: Path) -> None:
-    assert check_kubeconfig(str(tmp_path), "a", {}) == [f"inspiration:kubeconfig: {tmp_path} is a folder; {ALLOWED}"]
+def looped(path: Path) -> None:
+    path.symlink_to(path.name)
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda path: None, f"doesn't exist; {ALLOWED}"),
+    "a link to nothing": (lambda path: path.symlink_to("nowhere"), f"doesn't exist; {ALLOWED}"),
+    "a link to itself": (looped, f"can't be read: Too many levels of symbolic links; {ALLOWED}"),
+    "a folder": (Path.mkdir, f"is a folder; {ALLOWED}"),
+    "a pipe": (os.mkfifo, f"is no file; {ALLOWED}"),
+    "empty": (Path.touch, f"is empty; {TEXT}"),
+    "only a comment": (lambda path: path.write_text("# later\n"), f"is empty; {TEXT}"),
+    "no text": (lambda path: path.write_bytes(b"\xff\xfe"), f"can't be read: it isn't text; {ALLOWED}"),
+    "no YAML": (lambda path: path.write_text("a: }\n"), f"is no YAML in line 1; {TEXT}"),
+    "no YAML further down": (lambda path: path.write_text("a: 1\nb: 'x\n"), f"is no YAML in line 3; {TEXT}"),
+    "two documents": (lambda path: path.write_text("a: 1\n---\nb: 2\n"), f"is no YAML in line 2; {TEXT}"),
+    "a date that isn't one": (lambda path: path.write_text("a: 2001-99-99\n"), f"is no YAML; {TEXT}"),
+    "a list": (lambda path: path.write_text("[]"), f"is no kubeconfig: it has no contexts; {TEXT}"),
+    "text": (lambda path: path.write_text("hello"), f"is no kubeconfig: it has no contexts; {TEXT}"),
+    "another map": (lambda path: path.write_text("kind: Pod\n"), f"is no kubeconfig: it has no contexts; {TEXT}"),
+    "what would overflow a stack": (
+        lambda path: path.write_text("[" * 100_000 + "]" * 100_000),
+        f"is no kubeconfig: it is nested too deeply; {TEXT}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "expected"), FILES.values(), ids=FILES)
+def test_a_file_that_is_no_kubeconfig(tmp_path: Path, make: Callable[[Path], object], expected: str) -> None:
     path = tmp_path / "config"
-    path.write_bytes(b"\xff\xfe")
-    assert check_kubeconfig(str(path), "a", {}) == [
-        f"inspiration:kubeconfig: {path} can't be read: it isn't text; {ALLOWED}"
+    make(path)
+    expected = f"inspiration:kubeconfig: {path} {expected}"
+    assert check_kubeconfig(str(path), "a", {}) == [expected]
+    assert check_kubeconfig(None, "a", {"KUBECONFIG": str(path)}) == [expected]
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "config", "a")
+    path.chmod(0)
+    monkeypatch.chdir(tmp_path)
+    with anybody():
+        found = check_kubeconfig("config", "a", {})
+    assert found == [f"inspiration:kubeconfig: config can't be read: Permission denied; {ALLOWED}"]
+
+
+def test_a_path_stays_on_one_line_and_is_not_the_text_of_a_kubeconfig() -> None:
+    # Base64, as clouds hand it out, looks like the path of a file.
+    assert check_kubeconfig("YXBp" * 500, "a", {}) == [
+        f"inspiration:kubeconfig: \"{'YXBp' * 14}YX… can't be read: File name too long; {ALLOWED}"
     ]
-    path.write_text("a: }\n")
-    assert check_kubeconfig(str(path), "a", {}) == [
-        f"inspiration:kubeconfig: {path} is no YAML in line 1; allowed: path or text of a kubeconfig"
+    assert check_kubeconfig("a\0b\rc", "a", {}) == [
+        f"inspiration:kubeconfig: \"a\\u0000b\\rc\" can't be read: it isn't text; {ALLOWED}"
     ]
-    path.write_text("[]")
-    assert check_kubeconfig(str(path), "a", {}) == [
-        f"inspiration:kubeconfig: {path} is no kubeconfig: it has no contexts; allowed: path or text of a kubeconfig"
-    ]
+
+
+CONTEXTS: dict[str, tuple[str, str]] = {
+    "none": ("contexts: []\n", f"inspiration:kubeconfig: the kubeconfig has no contexts; {ALLOWED}"),
+    "null": ("contexts:\n", f"inspiration:kubeconfig: the kubeconfig has no contexts; {ALLOWED}"),
+    "a text": ("contexts: a\n", f"inspiration:kubeconfig: the kubeconfig has no contexts; {ALLOWED}"),
+    "one without a name": ("contexts: [{}]\n", f"inspiration:kubeconfig: the kubeconfig has no contexts; {ALLOWED}"),
+    "one whose name is a list": (
+        "contexts: [{name: [a]}]\n",
+        f"inspiration:kubeconfig: the kubeconfig has no contexts; {ALLOWED}",
+    ),
+    "no current one": (
+        "contexts: [{name: a}, {name: b}]\n",
+        "inspiration:context: not set, and the kubeconfig has no current context; allowed: a, b",
+    ),
+    "a current one that isn't there": (
+        "contexts: [{name: kind-kind}]\ncurrent-context: kind-kid\n",
+        'inspiration:context: not set, and the current context of the kubeconfig, "kind-kid", isn\'t in it; '
+        "did you mean kind-kind? allowed: kind-kind",
+    ),
+    "a current one that is no text": (
+        "contexts: [{name: a}]\ncurrent-context: [a]\n",
+        'inspiration:context: not set, and the current context of the kubeconfig, ["a"], isn\'t in it; allowed: a',
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "expected"), CONTEXTS.values(), ids=CONTEXTS)
+def test_contexts(given: str, expected: str) -> None:
+    assert check_kubeconfig(given, None, {}) == [expected]
+
+
+def test_the_current_context_may_be_in_another_file(tmp_path: Path) -> None:
+    one, two = written(tmp_path / "one", current="b"), written(tmp_path / "two", "b", current="c")
+    assert check_kubeconfig(None, None, {"KUBECONFIG": f"{one}:{two}"}) == []
 
 
 def test_a_bad_text_is_not_shown() -> None:
     [line] = check_kubeconfig("token: SECRET\n\t- x", "a", {})
     assert line == "inspiration:kubeconfig: the text given is no YAML in line 2; allowed: path or text of a kubeconfig"
+
+
+def test_a_secret_is_not_shown_even_where_it_looks_like_a_path(tmp_path: Path) -> None:
+    assert check_kubeconfig("SECRET", "a", {}, {"kubeconfig"}) == [
+        f"inspiration:kubeconfig: [secret] doesn't exist; {ALLOWED}"
+    ]
+    assert check_kubeconfig(text("here"), "SECRET", {}, {"context"}) == [
+        "inspiration:context: [secret] given, which isn't in the kubeconfig; allowed: here"
+    ]
+    path = written(tmp_path / "SECRET", "here")
+    assert check_kubeconfig(str(path), "there", {}, {"kubeconfig"}) == [
+        'inspiration:context: "there" given, which isn\'t in [secret]; did you mean here? allowed: here'
+    ]
 
 
 def test_another_context(tmp_path: Path) -> None:
@@ -100,11 +182,4 @@ def test_the_context_of_the_embedded_cluster_is_explained(tmp_path: Path) -> Non
     path = written(tmp_path / "config")
     assert check_kubeconfig(str(path), "inspiration", {}) == [
         f'inspiration:context: "inspiration" given, which isn\'t in {path}; allowed: none; {EMBEDDED}'
-    ]
-
-
-def test_no_context(tmp_path: Path) -> None:
-    path = written(tmp_path / "config", "a", "b")
-    assert check_kubeconfig(str(path), None, {}) == [
-        f"inspiration:context: not set, and {path} has no current context; allowed: a, b"
     ]

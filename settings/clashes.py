@@ -1,0 +1,65 @@
+"""What valid settings take from each other: names, hosts with paths, namespaces, ports."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from settings.addons import AddonSettings
+from settings.charts import ChartSettings
+from settings.models import IngressSettings, RegistrySettings, SiteSettings
+from settings.problems import MASK
+
+T = TypeVar("T")
+
+
+class Clashes:
+    """Finds clashes, one line each.
+
+    Args:
+        namespace: What the keys begin with.
+        secrets: Top-level keys whose values are not shown.
+    """
+
+    def __init__(self, namespace: str, secrets: Collection[str]) -> None:
+        self._namespace = namespace
+        self._secrets = secrets
+
+    def of_sites(self, sites: Iterable[tuple[int, SiteSettings]], pages: Mapping[str, str]) -> Iterator[str]:
+        """Yield what the sites, by their index, take from each other and from the hosts of addons' ``pages``."""
+        hosts: dict[str, str] = {}
+        for addon, host in pages.items():
+            if (first_addon := hosts.setdefault(host, addon)) != addon:
+                yield self._taken(f"addons.{addon}.host", host, f"addons.{first_addon}", "another host")
+        names: dict[str, int] = {}
+        urls: dict[tuple[str, str], int] = {}
+        for index, site in sites:
+            if (first := names.setdefault(site.name, index)) != index:
+                yield self._taken(f"sites[{index}].name", site.name, f"sites[{first}]", "another name")
+            # Paths that are below each other are fine: the longer one wins.
+            if (first := urls.setdefault((site.host, site.path.rstrip("/")), index)) != index:
+                url = f"{site.host} with path {site.path}"
+                yield self._taken(f"sites[{index}].host", url, f"sites[{first}]", "another host or path")
+            if site.host in hosts:
+                # All TLS for its host is the addon's, whatever the path.
+                yield self._taken(f"sites[{index}].host", site.host, f"addons.{hosts[site.host]}", "another host")
+
+    def of_charts(self, charts: Iterable[ChartSettings], sites: Iterable[SiteSettings]) -> Iterator[str]:
+        """Yield what the charts take from each other and from the sites."""
+        namespaces = {site.name: f"sites[{index}]" for index, site in enumerate(sites)}
+        names: dict[str, int] = {}
+        for index, chart in enumerate(charts):
+            if (first := names.setdefault(chart.name, index)) != index:
+                yield self._taken(f"charts[{index}].name", chart.name, f"charts[{first}]", "another name")
+            elif (owner := namespaces.setdefault(chart.namespace, f"charts[{index}]")) != f"charts[{index}]":
+                yield self._taken(f"charts[{index}].namespace", chart.namespace, owner, "another one")
+
+    def of_ports(self, ingress: IngressSettings, registry: RegistrySettings, addons: AddonSettings) -> Iterator[str]:
+        """Yield which port of each node the ingress controller and the registry would both have."""
+        ports = {"httpPort": ingress.http_port, "httpsPort": ingress.https_port}
+        for key, port in ports.items():
+            if addons.ingress and addons.registry and port == registry.node_port:
+                yield self._taken(f"ingress.{key}", str(port), "registry.nodePort", "another port")
+
+    def _taken(self, key: str, value: str, owner: str, other: str) -> str:
+        tops = {part.partition(".")[0].partition("[")[0] for part in (key, owner)}
+        shown = MASK if tops.intersection(self._secrets) else value
+        return f"{self._namespace}:{key}: {shown} is taken by {self._namespace}:{owner}; give one of them {other}"

@@ -1,0 +1,241 @@
+"""The line for everything that the folder of a site may not be."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from settings import sources
+from tests.unit.test_settings import load
+from tests.unit.test_settings_errors import problems
+
+ALLOWED = "a folder inside the project, relative to it, with an index.html or a Dockerfile in it"
+NOBODY = 65534
+
+Build = Callable[[Path], object]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a folder ``site`` that can be built, and a folder ``pages`` that has just pages."""
+    folder = tmp_path / "project"
+    (folder / "site").mkdir(parents=True)
+    (folder / "site" / "Dockerfile").write_text("FROM scratch\n")
+    (folder / "pages").mkdir()
+    (folder / "pages" / "index.html").write_text("hello")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def nothing(project: Path) -> None:
+    """The project is as it is."""
+
+
+def linked(name: str, target: str) -> Build:
+    return lambda project: (project / name).symlink_to(target)
+
+
+def hidden(project: Path) -> None:
+    (project / "pages" / ".git").mkdir()
+    (project / "pages" / ".git" / "config").touch()
+
+
+def pipe_for_a_page(project: Path) -> None:
+    (project / "piped").mkdir()
+    os.mkfifo(project / "piped" / "index.html")
+
+
+def loop_for_a_page(project: Path) -> None:
+    (project / "looped").mkdir()
+    (project / "looped" / "index.html").symlink_to("index.html")
+
+
+def gigabytes(project: Path) -> None:
+    """Files that take no room on the disk, but would to be read and sent."""
+    with (project / "site" / "video.mp4").open("wb") as file:
+        file.truncate(5 << 30)
+    with (project / "site" / "more.mp4").open("wb") as file:
+        file.truncate(1 << 30)
+
+
+NOT_A_SITE: dict[str, tuple[Build, str, str]] = {
+    "missing": (
+        nothing,
+        "blog",
+        '"blog" is no folder of the project; create it, with an index.html or a Dockerfile',
+    ),
+    "below a file": (
+        nothing,
+        "site/Dockerfile/x",
+        '"site/Dockerfile/x" is no folder of the project; create it, with an index.html or a Dockerfile',
+    ),
+    "a file": (
+        nothing,
+        "site/Dockerfile",
+        '"site/Dockerfile" is no folder of the project; create it, with an index.html or a Dockerfile',
+    ),
+    "a pipe": (
+        lambda project: os.mkfifo(project / "pipe"),
+        "pipe",
+        '"pipe" is no folder of the project; create it, with an index.html or a Dockerfile',
+    ),
+    "upwards": (nothing, "../x", f'"../x" given; allowed: {ALLOWED}'),
+    "upwards and back": (nothing, "../project/site", f'"../project/site" given; allowed: {ALLOWED}'),
+    "absolute": (nothing, "/tmp", f'"/tmp" given; allowed: {ALLOWED}'),
+    "the project itself": (nothing, ".", f'"." given; allowed: {ALLOWED}'),
+    "empty": (nothing, "", f'"" given; allowed: {ALLOWED}'),
+    "no text that can be a path": (nothing, "a\0b", f'"a\\u0000b" given; allowed: {ALLOWED}'),
+    "a name that is too long": (
+        nothing,
+        "x" * 300,
+        f"\"{'x' * 58}… can't be read: File name too long; name another folder",
+    ),
+    "a link out of the project": (
+        linked("out", "/etc"),
+        "out",
+        '"out" is a symbolic link that leads out of the project, to /etc; put the folder itself into the project',
+    ),
+    "below a link out of the project": (
+        linked("out", "/"),
+        "out/etc",
+        '"out/etc" is a symbolic link that leads out of the project, to /etc; put the folder itself into the project',
+    ),
+    "a link to itself": (
+        linked("loop", "loop"),
+        "loop",
+        '"loop" is a symbolic link that leads back to itself; name a folder',
+    ),
+    "a link to nothing": (
+        linked("dangling", "nowhere"),
+        "dangling",
+        '"dangling" is no folder of the project; create it, with an index.html or a Dockerfile',
+    ),
+    "without a page and a Dockerfile": (
+        lambda project: (project / "empty").mkdir(),
+        "empty",
+        '"empty" has neither index.html nor Dockerfile; add one of them',
+    ),
+    "a pipe for a page": (
+        pipe_for_a_page,
+        "piped",
+        '"piped" has neither index.html nor Dockerfile; add one of them',
+    ),
+    "a link to itself for a page": (
+        loop_for_a_page,
+        "looped",
+        '"looped" has neither index.html nor Dockerfile; add one of them',
+    ),
+    "with a hidden folder that would be served": (
+        hidden,
+        "pages",
+        '"pages" has no Dockerfile, so all of it would be served, ".git" too; '
+        "give it a .dockerignore with the line **/.*",
+    ),
+    "gigabytes": (
+        gigabytes,
+        "site",
+        '"site" holds 6.0 GiB, more than 1.0 GiB (largest: "video.mp4", 5.0 GiB); '
+        "list what the image doesn't need in site/.dockerignore, or name a ready image",
+    ),
+}
+
+
+@pytest.mark.parametrize(("build", "source", "expected"), NOT_A_SITE.values(), ids=NOT_A_SITE)
+def test_what_is_no_site(project: Path, build: Build, source: str, expected: str) -> None:
+    build(project)
+    assert problems({"sites": [{"name": "a", "source": source}]}) == [f"sites[0].source: {expected}"]
+
+
+@contextmanager
+def anybody() -> Iterator[None]:
+    """The body runs without the right to read everything, which root has."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("index.html", "make it readable or list it in .dockerignore"),
+        ("css/style.css", "make it readable or list it in .dockerignore"),
+        ("private", "make it readable or list it in .dockerignore"),
+        ("Dockerfile", "make it readable"),
+        (".dockerignore", "make it readable"),
+    ],
+)
+def test_what_cannot_be_read(project: Path, name: str, fix: str) -> None:
+    path = project / "site" / name
+    if name == "private":
+        path.mkdir()
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    path.chmod(0)
+    with anybody():
+        found = problems({"sites": [{"name": "a", "source": "site"}]})
+    path.chmod(0o700)
+    assert found == [f'sites[0].source: "site" has "{name}", which can\'t be read: Permission denied; {fix}']
+
+
+def test_a_folder_that_cannot_be_read(project: Path) -> None:
+    (project / "site").chmod(0)
+    with anybody():
+        found = problems({"sites": [{"name": "a", "source": "site"}]})
+    (project / "site").chmod(0o700)
+    assert found == ['sites[0].source: "site" can\'t be read: Permission denied; name another folder']
+
+
+def test_gigabytes_that_are_ignored_are_fine(project: Path) -> None:
+    gigabytes(project)
+    (project / "site" / ".dockerignore").write_text("*.mp4\n")
+    assert load({"sites": [{"name": "a", "source": "site"}]}).sites[0].source == "site"
+
+
+def test_gigabytes_are_not_read(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gigabytes(project)
+
+    def opened(path: Path, *_: object, **__: object) -> None:
+        raise AssertionError(f"{path} was opened")
+
+    monkeypatch.setattr(Path, "open", opened)
+    assert len(problems({"sites": [{"name": "a", "source": "site"}]})) == 1
+
+
+def test_the_limit_itself_is_fine(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "site" / "Dockerfile").write_text("0123456789")
+    config = {"sites": [{"name": "a", "source": "site"}]}
+    monkeypatch.setattr(sources, "MAX_BYTES", 10)
+    assert load(config)
+    monkeypatch.setattr(sources, "MAX_BYTES", 9)
+    assert len(problems(config)) == 1
+
+
+def test_what_is_no_file_is_left_out(project: Path) -> None:
+    """Pipes and sockets have no content, and a device has no end: the Docker Engine gets none of them."""
+    os.mkfifo(project / "site" / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("site/socket")
+        if os.geteuid() == 0:
+            os.mknod(project / "site" / "zero", 0o20666, os.makedev(1, 5))
+        assert load({"sites": [{"name": "a", "source": "site"}]}).sites[0].source == "site"
+
+
+def test_links_in_the_folder_are_not_followed(project: Path) -> None:
+    (project / "site" / "round").symlink_to(".")
+    (project / "site" / "up").symlink_to("..")
+    (project / "site" / "self").symlink_to("self")
+    assert load({"sites": [{"name": "a", "source": "site"}]}).sites[0].source == "site"
+
+
+def test_a_link_inside_the_project_is_fine(project: Path) -> None:
+    (project / "link").symlink_to("site")
+    assert load({"sites": [{"name": "a", "source": "link"}]}).sites[0].source == "link"
