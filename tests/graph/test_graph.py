@@ -201,6 +201,14 @@ def test_a_ready_image_needs_no_docker() -> None:
     assert recording.stack_outputs["images"] == {"ready": f"ghcr.io/me/ready@{DIGEST}"}
 
 
+def test_a_cluster_without_sites_has_all_the_rest(recording: Recording) -> None:
+    empty = run({"sites": [], "addons": {"prometheus": True, "rbac": {"editors": ["account:ci"]}}})
+    assert empty.stack_outputs["site_urls"] == {}
+    assert empty.stack_outputs["images"] == {}
+    assert not {kind for kind in empty.types() if kind.endswith((":Site", ":SiteImage", ":docker"))}
+    assert {kind for kind in recording.types() if kind.endswith((":Dashboard", ":Registry"))} < empty.types()
+
+
 def test_one_docker_provider_serves_all_sites() -> None:
     recording = run({"sites": [{"name": "one"}, {"name": "two"}, *READY]})
     assert [r.name for r in recording.resources.values() if r.type == "pulumi:providers:docker"] == ["docker"]
