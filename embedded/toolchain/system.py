@@ -22,6 +22,7 @@ PACKAGES: Mapping[str, tuple[str, str, str]] = {
     "chromium": ("chromium", "chromium", "chromium"),
     "dockerd": ("docker.io", "moby-engine", "docker"),
     "ip": ("iproute2", "iproute", "iproute2"),
+    "ipset": ("ipset", "ipset", "ipset"),
     "iptables": ("iptables", "iptables-nft", "iptables-nft"),
     "modprobe": ("kmod", "kmod", "kmod"),
     "mount": ("mount", "util-linux", "util-linux"),

@@ -84,6 +84,21 @@ def ingress_class(name: str, controller: str) -> dict[str, Any]:
     }
 
 
+def way_in() -> dict[str, Any]:
+    """Lets the second Traefik in to the dashboard, whose own NetworkPolicy has the stack's only."""
+    source = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": NAMESPACE, "namespace": "dashboard"},
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "dashboard"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [source], "ports": [{"port": "https", "protocol": "TCP"}]}],
+        },
+    }
+
+
 def traefik() -> list[dict[str, Any]]:
     """A Traefik that knows its own kinds only."""
     meta = {"name": NAMESPACE, "namespace": NAMESPACE}
@@ -131,7 +146,7 @@ def traefik() -> list[dict[str, Any]]:
 def controller(site: Checkout) -> Iterator[Checkout]:
     """The second Traefik with its kinds and its IngressClass, and a class of a controller that nobody knows."""
     classes = [ingress_class(CLASS, "traefik.io/ingress-controller"), ingress_class(DEAF, "example.com/deaf")]
-    objects = {"apiVersion": "v1", "kind": "List", "items": [*map(crd, KINDS), *classes, *traefik()]}
+    objects = {"apiVersion": "v1", "kind": "List", "items": [*map(crd, KINDS), *classes, way_in(), *traefik()]}
     file = site.path / "traefik.json"
     file.write_text(json.dumps(objects))
     try:

@@ -15,7 +15,7 @@ from tests.waiting import eventually
 
 PROCESSES = (
     "etcd", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy",
-    "relay", "dockerd",
+    "kube-router", "relay", "dockerd",
 )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def test_no_secret_is_on_a_command_line(files: Files) -> None:
     configuration.write(files, cni_bin=Path("/nowhere"))
     words = [
         word
-        for program in programs(files, Path("/bin"), Ports(), Path("/usr/sbin/dockerd"))
+        for program in programs(files, Path("/bin"), Path("/bin/kube-router"), Ports(), Path("/usr/sbin/dockerd"))
         for word in program.command
     ]
     key = yaml.safe_load((files.config / "encryption.yaml").read_text())["resources"][0]["providers"][0]
@@ -128,7 +128,8 @@ def test_no_secret_is_on_a_command_line(files: Files) -> None:
 
 
 def test_the_machine_listens_on_loopback_only(files: Files) -> None:
-    outside = [program for program in programs(files, Path("/bin"), Ports(), None) if not program.in_cluster_network]
+    started = programs(files, Path("/bin"), Path("/bin/kube-router"), Ports(), None)
+    outside = [program for program in started if not program.in_cluster_network]
     assert [program.name for program in outside] == ["relay"]
     assert list(outside[0].command[1:]) == [
         "127.0.0.1:80=10.215.0.2:80",

@@ -182,6 +182,7 @@ def toolchain(tmp_path: Path, program: Path) -> Toolchain:
     busybox.chmod(0o755)
     return Toolchain(
         bin=tmp_path,
+        kube_router=program,
         pulumi=program,
         pulumi_is_official=False,
         traefik=program,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from embedded.toolchain import gomod
-from embedded.toolchain.gomod import ADDONS, CLUSTER, HELM, METRICS_SERVER, PROMETHEUS, PULUMI, Module
+from embedded.toolchain.gomod import ADDONS, CLUSTER, HELM, KUBE_ROUTER, METRICS_SERVER, PROMETHEUS, PULUMI, Module
 
 
 def test_the_cluster_is_two_builds_with_versions_of_its_go_mod() -> None:
@@ -30,6 +30,12 @@ def test_pulumi_is_one_build_with_its_version() -> None:
     assert not any(flag.startswith("-tags") for flag in PULUMI.flags)
 
 
+def test_kube_router_is_one_build_with_its_version() -> None:
+    assert KUBE_ROUTER.builds == [["./cmd/..."]]
+    assert KUBE_ROUTER.title == f"kube-router {KUBE_ROUTER.version[1:]}"
+    assert KUBE_ROUTER.flags[-1].endswith(f"version.Version={KUBE_ROUTER.version}")
+
+
 def test_each_addon_is_a_build_of_its_own_with_its_version() -> None:
     for module, title in (METRICS_SERVER, "metrics-server 0.9.0"), (HELM, "Helm 4.3.1"):
         [[package]] = module.builds
@@ -48,12 +54,12 @@ def test_prometheus_has_upstreams_name_for_its_version() -> None:
 
 
 def test_every_folder_with_a_go_mod_is_a_module_of_the_toolchain() -> None:
-    modules = [CLUSTER, PULUMI, *(module for modules in ADDONS.values() for module in modules)]
+    modules = [CLUSTER, KUBE_ROUTER, PULUMI, *(module for modules in ADDONS.values() for module in modules)]
     folders = {path.parent for path in Path(gomod.__file__).parent.glob("*/go.mod")}
     assert folders == {module.folder for module in modules}
 
 
-@pytest.mark.parametrize("module", [METRICS_SERVER, HELM], ids=lambda module: module.name)
+@pytest.mark.parametrize("module", [KUBE_ROUTER, METRICS_SERVER, HELM], ids=lambda module: module.name)
 def test_what_is_built_after_the_cluster_has_its_libraries_as_they_are_there(module: Module) -> None:
     """Another version of one of them, and most of Kubernetes' libraries would be compiled again."""
     assert module.after == CLUSTER

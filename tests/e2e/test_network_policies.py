@@ -1,0 +1,142 @@
+"""NetworkPolicies are enforced: those of the stack, and whatever else anybody writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
+from components.manifests import CONTAINER_SECURITY, POD_SECURITY
+from tests.checkout import Checkout
+from tests.waiting import eventually
+
+NAMESPACE = "policy-test"
+BUSYBOX = "docker.io/library/busybox:1.35.0"
+"""One of the images that every embedded cluster has."""
+
+
+def pod(name: str, namespace: str, labels: dict[str, str], *command: str) -> dict[str, Any]:
+    """A pod that no Service sends anything to, as it never is ready."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": POD_SECURITY,
+            "containers": [
+                {
+                    "name": "busybox",
+                    "image": BUSYBOX,
+                    "imagePullPolicy": "Never",
+                    "command": list(command or ("sleep", "100000")),
+                    "readinessProbe": {"exec": {"command": ["false"]}, "periodSeconds": 60},
+                    "securityContext": CONTAINER_SECURITY,
+                }
+            ],
+        },
+    }
+
+
+def apply(site: Checkout, *objects: dict[str, Any]) -> None:
+    file = site.path / "objects.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    try:
+        site.kubectl("apply", "-f", str(file))
+    finally:
+        file.unlink()
+
+
+def address(site: Checkout, namespace: str, *which: str) -> str:
+    """The address of a running pod."""
+
+    def found() -> list[str]:
+        listed = json.loads(site.kubectl("get", "pods", "-n", namespace, *which, "-o", "json"))
+        pods = [listed] if listed["kind"] == "Pod" else listed["items"]
+        living = [each for each in pods if "deletionTimestamp" not in each["metadata"]]
+        return [each["status"]["podIP"] for each in living if each["status"].get("phase") == "Running"]
+
+    assert eventually(lambda: bool(found()))
+    return found()[0]
+
+
+@pytest.fixture(scope="module")
+def clients(site: Checkout) -> Iterator[Checkout]:
+    """Pods that ask: in a namespace of their own, in the ingress controller's, and one that looks like the site's."""
+    plain = {"app": "client"}
+    pods = [
+        pod("client", NAMESPACE, plain),
+        pod("server", NAMESPACE, {"app": "server"}, "httpd", "-f", "-p", "8080", "-h", "/etc"),
+        pod("policy-test", INGRESS_NAMESPACE, plain),
+        pod("policy-test", "inspiration", {"app.kubernetes.io/name": "inspiration"}),
+        pod("policy-test-other", "inspiration", plain),
+    ]
+    try:
+        apply(site, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *pods)
+        for each in pods:
+            address(site, each["metadata"]["namespace"], each["metadata"]["name"])
+        yield site
+    finally:
+        site.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait")
+        for each in pods[2:]:
+            meta = each["metadata"]
+            site.kubectl("delete", "pod", meta["name"], "-n", meta["namespace"], "--ignore-not-found", "--wait")
+
+
+def connects(site: Checkout, namespace: str, name: str, host: str, port: int) -> bool:
+    """Whether a pod gets a TCP connection to ``host``, an address."""
+    ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {host} {port} >/dev/null"
+    command = ["kubectl", "exec", "-n", namespace, name, "--", "sh", "-c", ask]
+    return site.run(*command, environment=site.environment()).returncode == 0
+
+
+def test_only_the_ingress_controller_reaches_the_sites_pods(clients: Checkout) -> None:
+    target = address(clients, "inspiration", "-l", "app.kubernetes.io/component=site")
+
+    assert eventually(lambda: connects(clients, INGRESS_NAMESPACE, "policy-test", target, 8080))
+    assert eventually(lambda: not connects(clients, NAMESPACE, "client", target, 8080))
+    assert eventually(lambda: not connects(clients, "inspiration", "policy-test-other", target, 8080))
+    # The Service is no way round.
+    service = clients.kubectl("get", "service", "inspiration", "-n", "inspiration", "-o", "jsonpath={.spec.clusterIP}")
+    assert eventually(lambda: connects(clients, INGRESS_NAMESPACE, "policy-test", service, 80))
+    assert not connects(clients, NAMESPACE, "client", service, 80)
+    served = httpx.get("http://127.0.0.1/", headers={"Host": "inspiration.localhost"}, timeout=10)
+    assert served.status_code == 200
+
+
+def test_the_sites_pods_reach_nothing(clients: Checkout) -> None:
+    """A pod with the site's labels, as the site's own has no program that could try."""
+    server = address(clients, NAMESPACE, "server")
+    api = clients.kubectl("get", "service", "kubernetes", "-o", "jsonpath={.spec.clusterIP}")
+
+    for host, port in (server, 8080), (api, 443):
+        assert eventually(lambda: connects(clients, "inspiration", "policy-test-other", host, port)), host  # noqa: B023
+        assert eventually(lambda: not connects(clients, "inspiration", "policy-test", host, port)), host  # noqa: B023
+
+
+def test_a_policy_is_enforced_for_as_long_as_it_is_there(clients: Checkout) -> None:
+    server = address(clients, NAMESPACE, "server")
+    spec: dict[str, Any] = {"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"]}
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "nobody", "namespace": NAMESPACE},
+        "spec": spec,
+    }
+    assert eventually(lambda: connects(clients, NAMESPACE, "client", server, 8080))
+
+    apply(clients, policy)
+    assert eventually(lambda: not connects(clients, NAMESPACE, "client", server, 8080))
+
+    named = {"from": [{"podSelector": {"matchLabels": {"app": "client"}}}], "ports": [{"port": 8080}]}
+    apply(clients, {**policy, "spec": {**spec, "ingress": [named]}})
+    assert eventually(lambda: connects(clients, NAMESPACE, "client", server, 8080))
+    assert not connects(clients, INGRESS_NAMESPACE, "policy-test", server, 8080)
+
+    clients.kubectl("delete", "networkpolicy", "nobody", "-n", NAMESPACE)
+    assert eventually(lambda: connects(clients, INGRESS_NAMESPACE, "policy-test", server, 8080))
