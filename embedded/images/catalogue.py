@@ -155,7 +155,7 @@ def _dashboard(toolchain: Toolchain, options: Mapping[str, Any]) -> list[Source]
 def kube_web_view() -> PythonImage:
     """The dashboard that only reads."""
     requirements = Path(__file__).with_name("kube-web-view.txt")
-    (release,) = re.findall(r"^kube-web-view==(\S+)$", requirements.read_text(), re.MULTILINE)
+    (release,) = re.findall(r"^kube-web-view==(\S+)", requirements.read_text(), re.MULTILINE)
     return PythonImage(
         _image(
             f"docker.io/hjacobs/kube-web-view:{release}",
