@@ -1,6 +1,7 @@
 """Linkerd: a service mesh of sidecars that know each other by certificates."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -64,7 +65,8 @@ class Linkerd(pulumi.ComponentResource):
         super().__init__("inspiration:index:Linkerd", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         ns = home(name, PRODUCT, self, LABELS).metadata.name
-        anchor, issuer = identity(name, ns, child)
+        identity = issue_identity(name, child)
+        issuer = Secret(f"{name}-issuer-secret", **issuer_secret(ns, identity), opts=child)
         bundles: dict[str, pulumi.Input[str]] = {}
         for part, service in WEBHOOKS.items():
             certificate = args["authority"].issue(
@@ -78,18 +80,31 @@ class Linkerd(pulumi.ComponentResource):
                 child,
             )
             bundles[part] = _once_there(args["authority"].certificate, certificate.secret)
-        chosen = values(args, _once_there(anchor, issuer.metadata.name), bundles)
+        chosen = values(args, _once_there(identity.anchor, issuer.metadata.name), bundles)
         self.namespace = install(name, PRODUCT, ns, chosen, self)
         self.register_outputs({"namespace": self.namespace})
 
 
-def identity(name: str, ns: pulumi.Input[str], child: pulumi.ResourceOptions) -> tuple[pulumi.Output[str], Secret]:
+@dataclass(frozen=True)
+class Identity:
+    """By what pods of the mesh know each other."""
+
+    anchor: pulumi.Output[str]
+    """Certificate of the trust anchor, PEM, which all of them trust."""
+    certificate: pulumi.Output[str]
+    """Certificate of the issuer, PEM, which signs theirs; by the trust anchor."""
+    private_key: pulumi.Output[str]
+    """Private key of the issuer, PEM (PKCS #8)."""
+
+
+def issue_identity(name: str, child: pulumi.ResourceOptions) -> Identity:
     """Declare the trust anchor of the mesh, and the issuer that signs the certificates of pods.
 
     Source: https://linkerd.io/2-edge/tasks/generate-certificates/
 
-    Returns:
-        The certificate of the trust anchor, PEM, and the Secret of the issuer.
+    Args:
+        name: What the names of the resources begin with.
+        child: The component that they are a part of, as ``parent``.
     """
     with_provider = pulumi.ResourceOptions.merge(
         child, pulumi.ResourceOptions(provider=tls.Provider(f"{name}-tls", opts=child))
@@ -126,13 +141,17 @@ def identity(name: str, ns: pulumi.Input[str], child: pulumi.ResourceOptions) ->
         early_renewal_hours=LEAF_RENEWAL_DAYS * DAY,
         opts=with_provider,
     )
-    files = {"tls.crt": issuer.cert_pem, "tls.key": key.private_key_pem_pkcs8, "ca.crt": anchor.cert_pem}
-    secret: Manifest = {
+    return Identity(anchor.cert_pem, issuer.cert_pem, key.private_key_pem_pkcs8)
+
+
+def issuer_secret(ns: pulumi.Input[str], identity: Identity) -> Manifest:
+    """Return the Secret from which Linkerd takes the issuer, and takes it again when it is renewed."""
+    files = {"tls.crt": identity.certificate, "tls.key": identity.private_key, "ca.crt": identity.anchor}
+    return {
         "metadata": metadata(ISSUER_SECRET, ns, "linkerd"),
         "type": "kubernetes.io/tls",
         "data": encoded(files),
     }
-    return anchor.cert_pem, Secret(f"{name}-issuer-secret", **secret, opts=child)
 
 
 def values(
