@@ -33,8 +33,11 @@ from components.page import IngressArgs
 from components.site import Site
 from components.site_image import SiteImage
 from settings import Settings
+from settings.cluster_reader import read_facts
+from settings.resolution import resolve
 
-settings = Settings.load()
+given = Settings.load()
+settings = resolve(given, read_facts(given.kubeconfig, given.context))
 addons = settings.addons
 
 cluster = Cluster("cluster", {"kubeconfig": settings.kubeconfig, "context": settings.context})

@@ -42,6 +42,16 @@ def selector(name: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": name}
 
 
+PART_OF = "app.kubernetes.io/part-of"
+INSTANCE = "app.kubernetes.io/instance"
+
+
+def instance() -> str:
+    """Return the stack's name as the value of a label, by which its objects are told from another stack's."""
+    # Pulumi allows 100 characters, and any of these at the ends.
+    return pulumi.get_stack()[:63].strip("-_.")
+
+
 def labels(name: str, component: str) -> dict[str, str]:
     """Return the recommended labels of the workload ``name``, which plays the part ``component`` in the stack.
 
@@ -49,8 +59,9 @@ def labels(name: str, component: str) -> dict[str, str]:
     """
     return {
         **selector(name),
+        INSTANCE: instance(),
         "app.kubernetes.io/component": component,
-        "app.kubernetes.io/part-of": "inspiration",
+        PART_OF: "inspiration",
         "app.kubernetes.io/managed-by": "pulumi",
     }
 

@@ -170,7 +170,7 @@ def addons(project: Path) -> dict[str, Mapping[str, Any]]:
     config = _config(project)
     section = config.get("inspiration:addons")
     named = section if isinstance(section, dict) else {}
-    options = {name: {} if value is True else value for name, value in named.items()}
+    options = {name: {} if value is True or value == "auto" else value for name, value in named.items()}
     found: dict[str, Mapping[str, Any]] = {name: value for name, value in options.items() if isinstance(value, dict)}
     if config.get("inspiration:charts"):
         found["charts"] = {}

@@ -1,6 +1,7 @@
 """What is allowed in the options of each addon. A field's description is what an error says is allowed."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -40,7 +41,13 @@ def _retention(time: str) -> str:
     return time
 
 
-class DnsSettings(Model):
+class Detected(Model):
+    """Options of an addon that the cluster may have from somebody else."""
+
+    auto: Annotated[bool, Field(description="true (deployed unless the cluster has it), false")] = False
+
+
+class DnsSettings(Detected):
     """Options of the addon ``dns``."""
 
     cluster_ip: Annotated[Address | None, Field(alias="clusterIP", description="an IP address")] = None
@@ -48,20 +55,20 @@ class DnsSettings(Model):
     upstream: list[Address] | None = Field(default=None, description="a list of IP addresses")
 
 
-class StorageSettings(Model):
+class StorageSettings(Detected):
     """Options of the addon ``storage``."""
 
     path: NodePath = "/opt/local-path-provisioner"
 
 
-class RegistryAddonSettings(Model):
+class RegistryAddonSettings(Detected):
     """Options of the addon ``registry``."""
 
     size: StorageQuantity = "10Gi"
 
 
-class IngressAddonSettings(Model):
-    """Options of the addon ``ingress``: none yet."""
+class IngressAddonSettings(Detected):
+    """Options of the addon ``ingress``."""
 
 
 class DashboardSettings(Model):
@@ -103,7 +110,7 @@ class RbacSettings(Model):
     namespaces: list[Place] | None = Field(default=None, min_length=1, description="a list of namespaces, at least one")
 
 
-class MetricsServerSettings(Model):
+class MetricsServerSettings(Detected):
     """Options of the addon ``metrics-server``."""
 
     kubelet_insecure_tls: Annotated[bool, Field(description="true or false")] = False
@@ -147,26 +154,47 @@ def _toggle(value: Any) -> Any:
     return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
 
 
+def _toggle_or_auto(value: Any) -> Any:
+    return {"auto": True} if value == "auto" else _toggle(value)
+
+
 def _options(*names: str) -> Any:
-    allowed = "true, false" + (f", or a map of {', '.join(names)}" if names else "")
-    return Field(default_factory=dict, validate_default=True, description=allowed)
+    return Field(default_factory=dict, validate_default=True, description=f"true, false, or a map of {_listed(names)}")
 
 
 def _off_unless_named(*names: str) -> Any:
-    return Field(default=None, description=f"true, false, or a map of {', '.join(names)}")
+    return Field(default=None, description=f"true, false, or a map of {_listed(names)}")
+
+
+def _auto_unless_named(*names: str) -> Any:
+    return Field(default_factory=lambda: {"auto": True}, validate_default=True, description=_detected(names))
+
+
+def _off_or_detected(*names: str) -> Any:
+    return Field(default=None, description=_detected(names))
+
+
+def _detected(names: Iterable[str]) -> str:
+    return f"true, false, auto (unless the cluster has its own), or a map of {_listed(['auto', *names])}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 class AddonSettings(Model):
     """The options of each addon that is switched on."""
 
-    dns: Annotated[DnsSettings | None, BeforeValidator(_toggle)] = _options("clusterIP", "replicas", "upstream")
-    storage: Annotated[StorageSettings | None, BeforeValidator(_toggle)] = _options("path")
-    registry: Annotated[RegistryAddonSettings | None, BeforeValidator(_toggle)] = _options("size")
-    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle)] = _options()
-    dashboard: Annotated[DashboardSettings | None, BeforeValidator(_toggle)] = _options("kind", "host", "access")
-    metrics_server: Annotated[MetricsServerSettings | None, BeforeValidator(_toggle), Field(alias="metrics-server")] = (
-        _off_unless_named("kubeletInsecureTls")
+    dns: Annotated[DnsSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named(
+        "clusterIP", "replicas", "upstream"
     )
+    storage: Annotated[StorageSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named("path")
+    registry: Annotated[RegistryAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named("size")
+    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named()
+    dashboard: Annotated[DashboardSettings | None, BeforeValidator(_toggle)] = _options("kind", "host", "access")
+    metrics_server: Annotated[
+        MetricsServerSettings | None, BeforeValidator(_toggle_or_auto), Field(alias="metrics-server")
+    ] = _off_or_detected("kubeletInsecureTls")
     prometheus: Annotated[PrometheusSettings | None, BeforeValidator(_toggle)] = _off_unless_named(
         "host", "retention", "size", "kubeletInsecureTls"
     )
@@ -180,6 +208,16 @@ class AddonSettings(Model):
     istio: Annotated[IstioSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(IstioSettings))
     linkerd: Annotated[LinkerdSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(LinkerdSettings))
     rancher: Annotated[RancherSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(RancherSettings))
+
+    @property
+    def deployed(self) -> dict[str, Model]:
+        """The options of each addon that is switched on, by its name in the configuration."""
+        fields = type(self).model_fields
+        return {field.alias or name: getattr(self, name) for name, field in fields.items() if getattr(self, name)}
+
+    def without(self, names: Iterable[str]) -> "AddonSettings":
+        """Return the same with the addons ``names``, as in the configuration, switched off."""
+        return self.model_copy(update=dict.fromkeys((name.replace("-", "_") for name in names), None))
 
     @property
     def hosts(self) -> dict[str, str]:

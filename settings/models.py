@@ -1,6 +1,7 @@
 """What is allowed in each of the configuration's keys. A field's description is what an error says is allowed."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
@@ -12,25 +13,25 @@ from settings.problems import problem as problem
 from settings.problems import problem_of_secret, shown
 from settings.sources import folder_of_site
 
-RESERVED_NAMES = frozenset(
-    {
-        "cattle-system",
-        "cilium",
-        "container-registry",
-        "dashboard",
-        "default",
-        "gpu-operator",
-        "ingress",
-        "istio-system",
-        "jaeger",
-        "linkerd",
-        "local-path-storage",
-        "logs",
-        "logs-collector",
-        "prometheus",
-        "rbac",
-    }
-)
+ADDON_NAMESPACES: Mapping[str, str] = {
+    "cattle-system": "rancher",
+    "cilium": "cilium",
+    "container-registry": "registry",
+    "dashboard": "dashboard",
+    "gpu-operator": "gpu",
+    "ingress": "ingress",
+    "istio-system": "istio",
+    "jaeger": "jaeger",
+    "linkerd": "linkerd",
+    "local-path-storage": "storage",
+    "logs": "logs",
+    "logs-collector": "logs",
+    "prometheus": "prometheus",
+    "rbac": "rbac",
+}
+"""Namespaces that addons make, and which of them."""
+
+RESERVED_NAMES = frozenset({"default", *ADDON_NAMESPACES})
 """Namespaces of the cluster and of the addons, besides those that begin with ``kube-``."""
 
 
@@ -208,7 +209,14 @@ class SiteSettings(Model):
 class IngressSettings(Model):
     """How the sites are reached, whoever deployed the ingress controller."""
 
-    class_name: Annotated[str, Field(max_length=253, pattern=HOST, description="the name of an IngressClass")] = "nginx"
+    class_name: Annotated[
+        str,
+        Field(
+            max_length=253,
+            pattern=HOST,
+            description="auto (the cluster's own, or nginx of the addon ingress), or the name of an IngressClass",
+        ),
+    ] = "auto"
     http_port: Port = 80
     https_port: Port = 443
     address: Address = "127.0.0.1"

@@ -23,6 +23,8 @@ from components.manifests import (
 IMAGE = "docker.io/library/traefik:v3.7.15"
 NAMESPACE = "ingress"
 NAME = "traefik"
+DEFAULT_CLASS = "nginx"
+"""Name of the IngressClass unless another one is asked for."""
 CONTROLLER = "k8s.io/ingress-nginx"
 """Controller of the IngressClass: Traefik answers for ingress-nginx and reads its annotations."""
 

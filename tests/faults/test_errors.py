@@ -19,7 +19,9 @@ def stack(site: Checkout) -> Iterator[Checkout]:
     """A second stack beside ``dev``, with no addons and no sites of its own yet."""
     made = site.pulumi("stack", "init", stack=STACK)
     assert made.returncode == 0, made.stderr
-    configure(site, context="inspiration", addons=dict.fromkeys(("dns", "storage", "registry", "ingress"), False))
+    configure(
+        site, context="inspiration", addons=dict.fromkeys(("dns", "storage", "registry", "ingress", "dashboard"), False)
+    )
     yield site
     gone = site.pulumi("destroy", "--yes", "--skip-preview", stack=STACK)
     assert gone.returncode == 0, gone.stdout + gone.stderr

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pulumi
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import SETTINGS, configure
 from pulumi.runtime.stack import run_in_stack
+
+from settings.cluster_facts import ClusterFacts, FoundClass
 
 PROJECT = Path(__file__).parents[2]
 DIGEST = "sha256:" + "5" * 64
@@ -158,15 +161,32 @@ def record(program: Callable[[], None], cloud: Cloud, recording: Recording | Non
     return recording
 
 
+def without(config: Mapping[str, Any]) -> ClusterFacts:
+    """Return a cluster that has from somebody else what ``config`` switches off, and nothing more."""
+    off = {name for name, value in config.get("addons", {}).items() if value is False}
+    class_name = config.get("ingress", {}).get("className", "nginx")
+    return ClusterFacts(
+        stack="test",
+        storage_classes=(FoundClass("standard", default=True),) if "storage" in off else (),
+        ingress_classes=(FoundClass(class_name),) if "ingress" in off else (),
+    )
+
+
 def run(
     config: Mapping[str, Any],
     preview: bool = False,
     recording: Recording | None = None,
     controller: str = "k8s.io/ingress-nginx",
+    facts: ClusterFacts | None = None,
 ) -> Recording:
     """Run the stack's program with ``config`` (keys without their namespace) and return what it registered.
 
-    ``recording`` has it too where the program fails; ``controller`` is that of the IngressClass in the cluster.
+    Args:
+        config: The configuration.
+        preview: Whether it runs as in a preview.
+        recording: Has what was registered too where the program fails.
+        controller: The one of the IngressClass in the cluster.
+        facts: What the cluster has already; default: what ``config`` switches off.
     """
     values = {"kubeconfig": KUBECONFIG, **config}
     pulumi.runtime.set_all_config(
@@ -177,4 +197,6 @@ def run(
     def program() -> None:
         runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
 
-    return record(program, Cloud(preview, controller), recording)
+    known = facts or without(config)
+    with patch("settings.cluster_reader.read_facts", lambda *_: known):
+        return record(program, Cloud(preview, controller), recording)

@@ -10,6 +10,10 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 
+from settings.addons import AddonSettings
+from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistry, FoundService
+from settings.models import ADDON_NAMESPACES
+from settings.problems import keys
 from tests.graph.recorder import DIGEST, PROJECT, Recording, run
 
 READY = [{"name": "ready", "image": f"ghcr.io/me/ready@{DIGEST}"}]
@@ -259,6 +263,64 @@ def test_an_addon_switched_off_takes_only_itself_away(recording: Recording, addo
     # Where somebody else runs an ingress controller, its IngressClass is read.
     read = [("dashboard-ingress-class", True)] if addon == "ingress" else []
     assert [(resource.name, resource.read) for resource in new] == read
+
+
+def test_what_the_cluster_has_already_is_used() -> None:
+    facts = ClusterFacts(
+        stack="test",
+        services=(FoundService("kube-dns", None, "kube-system", dns=True),),
+        storage_classes=(FoundClass("standard", default=True),),
+        ingress_classes=(FoundClass("public", default=True), FoundClass("nginx")),
+        registry=FoundRegistry("local-registry-hosting", host="localhost:5001"),
+        metrics_api=Found("v1beta1.metrics.k8s.io"),
+    )
+    recording = run({"addons": {"metrics-server": "auto", "logs": True}}, facts=facts)
+    components = {kind.rpartition(":")[2] for kind in recording.types() if kind.startswith("inspiration:")}
+    assert components == {
+        "Cluster", "CertificateAuthority", "SiteImage", "Site", "Dashboard", "TlsPassthroughIngress", "Logs",
+    }  # fmt: skip
+    assert recording.find("Image", "inspiration-docker").inputs["imageName"].startswith("localhost:5001/inspiration:")
+    for ingress in ("inspiration-ingress", "dashboard-ingress-ingress"):
+        assert recording.find("Ingress", ingress).inputs["spec"]["ingressClassName"] == "public"
+    assert "storageClassName" not in recording.find("PersistentVolumeClaim", "logs-claim").inputs["spec"]
+    assert recording.stack_outputs["registry"] == "localhost:5001"
+
+
+@pytest.mark.parametrize("addon", ["dns", "storage", "registry", "ingress"])
+def test_auto_on_an_empty_cluster_is_what_true_is(recording: Recording, addon: str) -> None:
+    assert run({"addons": {addon: True}}).resources == recording.resources
+
+
+def test_nothing_is_registered_where_something_does_not_fit_the_cluster() -> None:
+    recording = Recording()
+    facts = ClusterFacts("test", namespaces=(Found("inspiration"),))
+    with pytest.raises(pulumi.RunError, match="the namespace inspiration is there already"):
+        run({}, preview=True, recording=recording, facts=facts)
+    assert not [each for each in recording.resources.values() if each.type != "pulumi:pulumi:Stack"]
+
+
+def test_the_namespaces_of_addons_are_reserved_and_looked_for() -> None:
+    everything = run({"addons": dict.fromkeys(keys(AddonSettings), True), "sites": READY})
+    made = {
+        each.inputs["metadata"]["name"]: each.inputs["metadata"]["labels"]["app.kubernetes.io/component"]
+        for each in everything.resources.values()
+        if each.type.endswith(":Namespace")
+    }
+    assert made.pop("ready") == "site"
+    assert made == ADDON_NAMESPACES
+
+
+def test_all_objects_say_of_which_stack_they_are() -> None:
+    everything = run({"addons": dict.fromkeys(keys(AddonSettings), True)})
+    # A chart isn't one, and says itself how its objects are labelled.
+    objects = [each for each in everything.resources.values() if "metadata" in each.inputs and not each.read]
+    unmarked = [
+        each.name
+        for each in objects
+        if each.inputs["metadata"].get("labels", {}).get("app.kubernetes.io/instance") != "test"
+    ]
+    assert len(objects) > 50
+    assert unmarked == []
 
 
 def test_rights_are_given_where_the_sites_are_once_those_are_there(recording: Recording) -> None:

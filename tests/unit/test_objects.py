@@ -93,6 +93,7 @@ def test_the_deployment_of_a_site() -> None:
     labels = {
         "app.kubernetes.io/name": "blog",
         "app.kubernetes.io/component": "site",
+        "app.kubernetes.io/instance": "stack",
         "app.kubernetes.io/part-of": "inspiration",
         "app.kubernetes.io/managed-by": "pulumi",
     }

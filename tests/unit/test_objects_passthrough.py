@@ -21,6 +21,7 @@ METADATA = {
     "labels": {
         "app.kubernetes.io/name": "dashboard",
         "app.kubernetes.io/component": "dashboard",
+        "app.kubernetes.io/instance": "stack",
         "app.kubernetes.io/part-of": "inspiration",
         "app.kubernetes.io/managed-by": "pulumi",
     },

@@ -65,13 +65,17 @@ def test_the_defaults() -> None:
         "/",
     )
     assert (site.port, site.health_path, site.replicas) == (8080, "/healthz", 2)
-    assert (loaded.ingress.class_name, loaded.ingress.http_port, loaded.ingress.https_port) == ("nginx", 80, 443)
+    assert (loaded.ingress.class_name, loaded.ingress.http_port, loaded.ingress.https_port) == ("auto", 80, 443)
     assert loaded.registry.address == "localhost:32000"
     assert loaded.addons.dns is not None
+    assert loaded.addons.dns.auto
     assert loaded.addons.storage is not None
+    assert loaded.addons.storage.auto
     assert loaded.addons.storage.path == "/opt/local-path-provisioner"
     assert loaded.addons.registry is not None
+    assert loaded.addons.registry.auto
     assert loaded.addons.ingress is not None
+    assert loaded.addons.ingress.auto
     assert loaded.addons.dashboard is not None
     assert loaded.addons.dashboard.kind == "headlamp"
     assert loaded.addons.dashboard.host == "dashboard.localhost"
@@ -132,16 +136,20 @@ def test_resources_are_merged_with_the_defaults() -> None:
     ("addons", "expected"),
     [
         ({"dns": False}, None),
-        ({"dns": True}, {"cluster_ip": None, "replicas": 1, "upstream": None}),
-        ({}, {"cluster_ip": None, "replicas": 1, "upstream": None}),
-        ({"dns": {"replicas": 2}}, {"cluster_ip": None, "replicas": 2, "upstream": None}),
+        ({"dns": True}, {"auto": False, "cluster_ip": None, "replicas": 1, "upstream": None}),
+        ({"dns": "auto"}, {"auto": True, "cluster_ip": None, "replicas": 1, "upstream": None}),
+        ({}, {"auto": True, "cluster_ip": None, "replicas": 1, "upstream": None}),
+        ({"dns": {"replicas": 2}}, {"auto": False, "cluster_ip": None, "replicas": 2, "upstream": None}),
+        ({"dns": {"auto": True, "replicas": 2}}, {"auto": True, "cluster_ip": None, "replicas": 2, "upstream": None}),
         (
             {"dns": {"clusterIP": "10.0.0.10", "upstream": ["1.1.1.1", "2606::1"]}},
-            {"cluster_ip": "10.0.0.10", "replicas": 1, "upstream": ["1.1.1.1", "2606::1"]},
+            {"auto": False, "cluster_ip": "10.0.0.10", "replicas": 1, "upstream": ["1.1.1.1", "2606::1"]},
         ),
     ],
 )
-def test_addons_are_switched_on_off_or_given_options(addons: dict[str, Any], expected: dict[str, Any] | None) -> None:
+def test_addons_are_switched_on_off_left_to_the_cluster_or_given_options(
+    addons: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
     loaded = load({"addons": addons}).addons.dns
     assert (loaded.model_dump() if loaded else None) == expected
 
@@ -215,7 +223,7 @@ KEYS = st.sampled_from(
         *SITE_KEYS.split(", "),
         *["className", "httpPort", "httpsPort", "address", "nodePort", "dns", "storage", "registry", "ingress"],
         *["dashboard", "kind", "access", "passthrough", "gateway", "commonName", "certificate", "privateKey"],
-        *["clusterIP", "upstream", "path", "size", "requests", "limits", "cpu", "memory"],
+        *["auto", "clusterIP", "upstream", "path", "size", "requests", "limits", "cpu", "memory"],
     ]
 )
 JSON = st.recursive(

@@ -19,7 +19,8 @@ ADDONS = (
     "cilium, gpu, istio, linkerd, rancher"
 )
 PEOPLE = "a list of users (NAME), groups (group:NAME) and accounts to make (account:NAME)"
-DNS = "true, false, or a map of clusterIP, replicas, upstream"
+AUTO = "true, false, auto (unless the cluster has its own), or a map of auto"
+DNS = f"{AUTO}, clusterIP, replicas, upstream"
 PROMETHEUS = "true, false, or a map of host, retention, size, kubeletInsecureTls"
 RETENTION = 'a whole number and h, d, w or y, such as "7d"'
 SIZE = 'a Kubernetes quantity of storage, such as "8Gi"'
@@ -53,7 +54,7 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"addons": {"dns": "on"}},
-        ['addons.dns: "on" given; allowed: true, false, or a map of clusterIP, replicas, upstream'],
+        [f'addons.dns: "on" given; allowed: {DNS}'],
     ),
     ({"addons": {"dns": {"clusterIP": "dns"}}}, ['addons.dns.clusterIP: "dns" given; allowed: an IP address']),
     ({"addons": {"dns": {"upstream": ["x"]}}}, ['addons.dns.upstream[0]: "x" given; allowed: a list of IP addresses']),
@@ -93,7 +94,7 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
     ({"addons": {"registry": {"size": 10}}}, [f"addons.registry.size: 10 given; allowed: {SIZE}"]),
     (
         {"addons": {"metrics-server": "on"}},
-        ['addons.metrics-server: "on" given; allowed: true, false, or a map of kubeletInsecureTls'],
+        [f'addons.metrics-server: "on" given; allowed: {AUTO}, kubeletInsecureTls'],
     ),
     (
         {"addons": {"metrics-server": {"kubeletInsecureTls": "yes"}}},
@@ -197,7 +198,16 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
             "editors could take; name those of sites and programs"
         ],
     ),
-    ({"addons": {"ingress": {"x": 1}}}, ["addons.ingress.x: unknown key; allowed: none"]),
+    ({"addons": {"ingress": {"x": 1}}}, ["addons.ingress.x: unknown key; allowed: auto"]),
+    ({"addons": {"ingress": "automatic"}}, [f'addons.ingress: "automatic" given; allowed: {AUTO}']),
+    (
+        {"addons": {"storage": {"auto": "yes"}}},
+        ['addons.storage.auto: "yes" given; allowed: true (deployed unless the cluster has it), false'],
+    ),
+    (
+        {"addons": {"dashboard": "auto"}},
+        ['addons.dashboard: "auto" given; allowed: true, false, or a map of kind, host, access'],
+    ),
     (
         {"addons": {"storage": {"path": "/"}}},
         ['addons.storage.path: "/" given; allowed: an absolute path on the node, and not /'],

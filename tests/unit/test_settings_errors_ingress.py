@@ -10,6 +10,7 @@ from tests.unit.test_settings_errors import problems
 
 KEYS = "className, httpPort, httpsPort, address, passthrough, gateway"
 PORT = "a port, 1 to 65535"
+CLASS = "auto (the cluster's own, or nginx of the addon ingress), or the name of an IngressClass"
 PASSTHROUGH = "auto (as the IngressClass says), nginx, traefik, haproxy, gateway"
 REGISTRY = 'a registry as in image names, such as "localhost:32000" or "ghcr.io/me"'
 
@@ -19,9 +20,9 @@ INGRESS: dict[str, tuple[Any, str]] = {
     "an unknown key": ({"classname": "x"}, f".classname: unknown key; did you mean className? allowed: {KEYS}"),
     "a class with a capital": (
         {"className": "Nginx"},
-        '.className: "Nginx" given; allowed: the name of an IngressClass',
+        f'.className: "Nginx" given; allowed: {CLASS}',
     ),
-    "an empty class": ({"className": ""}, '.className: "" given; allowed: the name of an IngressClass'),
+    "an empty class": ({"className": ""}, f'.className: "" given; allowed: {CLASS}'),
     "port 0": ({"httpPort": 0}, f".httpPort: 0 given; allowed: {PORT}"),
     "a negative port": ({"httpsPort": -443}, f".httpsPort: -443 given; allowed: {PORT}"),
     "port 65536": ({"httpsPort": 65536}, f".httpsPort: 65536 given; allowed: {PORT}"),

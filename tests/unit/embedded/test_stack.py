@@ -55,6 +55,7 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
             "config:\n  inspiration:addons:\n    dns: true\n    one:\n      retention: 7d\n",
             {"dns": {}, "one": {"retention": "7d"}},
         ),
+        ("config:\n  inspiration:addons:\n    one: auto\n    two: {auto: true}\n", {"one": {}, "two": {"auto": True}}),
         ("config:\n  inspiration:charts: []\n", {}),
         ("config:\n  inspiration:charts:\n    - name: one\n", {"charts": {}}),
     ],

@@ -1,0 +1,328 @@
+"""What is deployed on a cluster that has some of it already, and the line for what doesn't fit it."""
+
+from typing import Any
+
+import pytest
+
+from settings import Settings, SettingsError
+from settings.addons import AddonSettings
+from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistry, FoundService
+from settings.models import ADDON_NAMESPACES
+from settings.problems import keys
+from settings.resolution import FACT, NEEDS, resolve
+from tests.unit.test_settings import load
+from tests.unit.test_settings import project as project
+
+DNS = FoundService("kube-dns", None, "kube-system", True)
+LOCAL_PATH = FoundClass("local-path", None, True)
+STANDARD = FoundClass("standard", None, True)
+PLAIN = FoundClass("plain")
+PUBLIC = FoundClass("public", None, True)
+NGINX = FoundClass("nginx")
+HOSTING = FoundRegistry("local-registry-hosting", None, "localhost:5001")
+METRICS = Found("v1beta1.metrics.k8s.io")
+EMPTY: dict[str, Any] = {}
+MICROK8S: dict[str, Any] = {
+    "services": (DNS,),
+    "storage_classes": (FoundClass("microk8s-hostpath", None, True),),
+    "ingress_classes": (PUBLIC, NGINX),
+    "registry": FoundRegistry("local-registry-hosting", None, "localhost:32000"),
+    "metrics_api": METRICS,
+}
+K3S: dict[str, Any] = {
+    "services": (DNS,),
+    "storage_classes": (LOCAL_PATH,),
+    "ingress_classes": (FoundClass("traefik"),),
+    "metrics_api": METRICS,
+}
+KIND: dict[str, Any] = {
+    "namespaces": (Found("local-path-storage"),),
+    "services": (DNS,),
+    "storage_classes": (STANDARD,),
+}
+OURS: dict[str, Any] = {
+    "namespaces": tuple(Found(name, "dev") for name in [*ADDON_NAMESPACES, "inspiration"]),
+    "services": (
+        FoundService("kube-dns", "dev", "kube-system", True),
+        FoundService("registry", "dev", "container-registry", False, frozenset({32000})),
+    ),
+    "storage_classes": (FoundClass("local-path", "dev", True),),
+    "ingress_classes": (FoundClass("nginx", "dev", True),),
+    "registry": FoundRegistry("local-registry-hosting", "dev", "localhost:32000"),
+    "metrics_api": Found("v1beta1.metrics.k8s.io", "dev"),
+}
+"""The cluster after a first `up` of a stack on an empty one."""
+REFUSED = 'User "eve" cannot list that'
+
+
+def resolved(config: dict[str, Any], facts: dict[str, Any]) -> Settings:
+    return resolve(load(config), ClusterFacts("dev", **facts))
+
+
+def problems(config: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        resolved(config, facts)
+    return [line.removeprefix("inspiration:") for line in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("facts", "on", "class_name", "registry"),
+    [
+        (EMPTY, {"dns", "storage", "registry", "ingress"}, "nginx", "localhost:32000"),
+        (OURS, {"dns", "storage", "registry", "ingress"}, "nginx", "localhost:32000"),
+        (MICROK8S, set(), "public", "localhost:32000"),
+        (K3S, {"registry"}, "traefik", "localhost:32000"),
+        (KIND, {"registry", "ingress"}, "nginx", "localhost:32000"),
+        (KIND | {"registry": HOSTING}, {"ingress"}, "nginx", "localhost:5001"),
+    ],
+    ids=["empty", "after the first up", "microk8s", "k3s", "kind", "kind with a registry"],
+)
+def test_the_defaults_on(facts: dict[str, Any], on: set[str], class_name: str, registry: str) -> None:
+    settings = resolved({}, facts)
+    assert settings.addons.deployed.keys() == on | {"dashboard"}
+    assert (settings.ingress.class_name, settings.registry.address) == (class_name, registry)
+
+
+@pytest.mark.parametrize(
+    ("addon", "facts", "deployed"),
+    [
+        ("dns", {}, True),
+        ("dns", {"services": (FoundService("web"),)}, True),
+        ("dns", {"services": (FoundService("kube-dns", "dev", "kube-system", True),)}, True),
+        ("dns", {"services": (FoundService("kube-dns", "prod", "kube-system", True),)}, False),
+        ("dns", {"services": (FoundService("rke2-coredns", None, "kube-system", True),)}, False),
+        ("storage", {"storage_classes": (PLAIN,)}, True),
+        ("storage", {"storage_classes": (PLAIN, STANDARD)}, False),
+        ("storage", {"storage_classes": (STANDARD, FoundClass("local-path", "dev", True))}, True),
+        ("storage", {"storage_classes": (FoundClass("local-path", "prod", True),)}, False),
+        ("ingress", {"ingress_classes": (FoundClass("nginx", "dev", True), PUBLIC)}, True),
+        ("ingress", {"ingress_classes": (FoundClass("nginx", "prod", True),)}, False),
+        ("registry", {"registry": HOSTING}, False),
+        ("registry", {"registry": FoundRegistry("local-registry-hosting", "dev", "localhost:32000")}, True),
+        ("metrics-server", {}, True),
+        ("metrics-server", {"metrics_api": METRICS}, False),
+        ("metrics-server", {"metrics_api": Found(METRICS.name, "dev")}, True),
+    ],
+)
+def test_auto_deploys_what_nobody_else_has(addon: str, facts: dict[str, Any], deployed: bool) -> None:
+    settings = resolved({"addons": {addon: "auto"}}, facts)
+    assert (addon in settings.addons.deployed) is deployed
+
+
+@pytest.mark.parametrize(
+    ("given", "classes", "class_name", "deployed"),
+    [
+        ("auto", (), "nginx", True),
+        ("auto", (NGINX,), "nginx", False),
+        ("auto", (PUBLIC, NGINX), "public", False),
+        ("auto", (FoundClass("nginx", "dev", True), PUBLIC), "nginx", True),
+        ("public", (), "public", True),
+        ("public", (NGINX,), "public", True),
+        ("public", (PUBLIC,), "public", False),
+        ("public", (FoundClass("public", "dev", True),), "public", True),
+        ("public", (FoundClass("nginx", "dev", True), PUBLIC), "public", False),
+    ],
+)
+def test_the_ingress_class(given: str, classes: tuple[FoundClass, ...], class_name: str, deployed: bool) -> None:
+    settings = resolved({"ingress": {"className": given}}, {"ingress_classes": classes})
+    assert (settings.ingress.class_name, settings.addons.ingress is not None) == (class_name, deployed)
+
+
+def test_without_the_addon_the_class_is_the_clusters() -> None:
+    facts = {"ingress_classes": (FoundClass("nginx", "dev", True), FoundClass("traefik"))}
+    assert resolved({"addons": {"ingress": False}}, facts).ingress.class_name == "traefik"
+
+
+@pytest.mark.parametrize(
+    ("registry", "hosting", "address", "deployed"),
+    [
+        ({}, None, "localhost:32000", True),
+        ({"nodePort": 31000}, None, "localhost:31000", True),
+        ({"address": "localhost:32000"}, None, "localhost:32000", True),
+        ({"address": "ghcr.io/me"}, None, "ghcr.io/me", False),
+        ({"address": "ghcr.io/me"}, HOSTING, "ghcr.io/me", False),
+        ({}, HOSTING, "localhost:5001", False),
+    ],
+)
+def test_the_registry(registry: dict[str, Any], hosting: FoundRegistry | None, address: str, deployed: bool) -> None:
+    settings = resolved({"registry": registry}, {"registry": hosting})
+    assert (settings.registry.address, settings.addons.registry is not None) == (address, deployed)
+
+
+def test_a_registry_that_is_switched_off_is_the_clusters() -> None:
+    facts = {"registry": HOSTING}
+    assert resolved({"addons": {"registry": False}}, facts).registry.address == "localhost:5001"
+    assert resolved({"addons": {"registry": False}}, {}).registry.address == "localhost:32000"
+
+
+def test_options_are_kept_and_so_is_everything_else() -> None:
+    config = {"domain": "example.test", "addons": {"dns": {"auto": True, "replicas": 3}, "jaeger": True}}
+    given, settings = load(config), resolved(config, {})
+    assert settings.addons == given.addons
+    assert settings.model_copy(update={"ingress": given.ingress, "registry": given.registry}) == given
+
+
+ON = {"dns": True, "storage": True, "registry": True, "ingress": True, "metrics-server": True}
+OFF = dict.fromkeys((*ON, "dashboard"), False)
+USE = "there already, and isn't of this stack; set it to auto or false"
+FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    (
+        {},
+        {"version": (1, 24)},
+        ["context: the cluster runs Kubernetes 1.24, and 1.25 or newer is needed; upgrade it, or set another context"],
+    ),
+    (
+        # Their namespaces are there as well, which is the same problem.
+        {"addons": ON},
+        K3S | {"registry": HOSTING, "ingress_classes": (NGINX,), "namespaces": (Found("ingress"),)},
+        [
+            f"addons.dns: the Service kube-dns is {USE}",
+            f"addons.storage: the StorageClass local-path is {USE}",
+            f"addons.registry: the ConfigMap local-registry-hosting is {USE}",
+            f"addons.ingress: the IngressClass nginx is {USE}, or another inspiration:ingress.className",
+            f"addons.metrics-server: the APIService v1beta1.metrics.k8s.io is {USE}",
+        ],
+    ),
+    (
+        {"addons": {"dns": True}},
+        {"services": (FoundService("kube-dns", "prod", "kube-system", True),)},
+        ["addons.dns: the Service kube-dns is there already, of the stack prod; set it to auto or false"],
+    ),
+    (
+        # It would be made, since the cluster has no default one.
+        {},
+        {"storage_classes": (FoundClass("local-path"),)},
+        [f"addons.storage: the StorageClass local-path is {USE}"],
+    ),
+    (
+        {
+            "sites": [{"name": "blog"}, {"name": "shop"}],
+            "charts": [{"name": "c", "chart": "oci://e/c", "version": "1.0.0"}],
+        },
+        {"namespaces": (Found("shop"), Found("blog", "prod"), Found("default"), Found("c"), Found("ingress"))},
+        [
+            "sites[1].name: the namespace shop is there already, and isn't of this stack; "
+            "set it to another one, or remove that namespace",
+            "sites[0].name: the namespace blog is there already, of the stack prod; "
+            "set it to another one, or remove that namespace",
+            "charts[0].namespace: the namespace c is there already, and isn't of this stack; "
+            "set it to another one, or remove that namespace",
+            "addons.ingress: the namespace ingress is there already, and isn't of this stack; "
+            "set it to false, or remove that namespace",
+        ],
+    ),
+    (
+        {},
+        {"services": (FoundService("web", None, "shop", False, frozenset({30080, 32000})),)},
+        ["registry.nodePort: 32000 is taken by the Service shop/web; give another one"],
+    ),
+    (
+        # Of this stack, but not the registry's.
+        {"registry": {"nodePort": 31000}},
+        {"services": (FoundService("web", "dev", "blog", False, frozenset({31000})),)},
+        ["registry.nodePort: 31000 is taken by the Service blog/web; give another one"],
+    ),
+    (
+        {"addons": {"storage": False, "logs": True}},
+        {"storage_classes": (PLAIN, FoundClass("local-path", "dev", True))},
+        [
+            "addons.storage: false given, and the cluster has no default StorageClass, which "
+            "inspiration:addons.registry and inspiration:addons.logs need; "
+            "set it to auto or true, or make one of the cluster's the default"
+        ],
+    ),
+    (
+        {"addons": {"ingress": False}},
+        {"ingress_classes": (FoundClass("nginx", "dev", True),)},
+        [
+            "addons.ingress: false given, and the cluster has no IngressClass, which inspiration:sites and "
+            "inspiration:addons.dashboard need; set it to auto or true"
+        ],
+    ),
+    (
+        {"addons": {"ingress": False}, "ingress": {"className": "ngnix"}},
+        {"ingress_classes": (NGINX, PUBLIC)},
+        [
+            'ingress.className: "ngnix" given, and there is no such IngressClass; allowed: auto, nginx, public; '
+            "or set inspiration:addons.ingress to auto or true"
+        ],
+    ),
+    (
+        {},
+        {"ingress_classes": (NGINX, FoundClass("traefik"))},
+        [
+            "ingress.className: auto given, and the cluster has several IngressClasses, and none is the only default "
+            "one; allowed: nginx, traefik"
+        ],
+    ),
+    (
+        {},
+        {"ingress_classes": (PUBLIC, FoundClass("traefik", None, True))},
+        [
+            "ingress.className: auto given, and the cluster has several IngressClasses, and none is the only default "
+            "one; allowed: public, traefik"
+        ],
+    ),
+    (
+        {"addons": {"metrics-server": "auto"}},
+        {"denied": dict.fromkeys(("namespaces", *FACT.values()), REFUSED)},
+        [
+            *(
+                f"addons.{name}: auto given, and {REFUSED}; set it to true or false, or use credentials that may"
+                for name in FACT
+            ),
+            f"context: {REFUSED}, and the stack makes some; use the credentials of an administrator",
+        ],
+    ),
+    (
+        {"addons": {"ingress": False}},
+        {"denied": {"ingress_classes": REFUSED}},
+        [f"ingress.className: auto given, and {REFUSED}; name it, or use credentials that may"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "facts", "expected"), FAILING)
+def test_failing(config: dict[str, Any], facts: dict[str, Any], expected: list[str]) -> None:
+    assert problems(config, facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "facts"),
+    [
+        ({}, {"version": (1, 25)}),
+        ({}, {"version": None}),
+        # What is off, or found, needs neither a namespace nor a port.
+        ({}, KIND),
+        (
+            {"addons": {"registry": False}},
+            {"services": (FoundService("web", None, "shop", False, frozenset({32000})),)},
+        ),
+        ({"addons": {"ingress": False, "dashboard": False}, "sites": []}, {}),
+        # Nothing depends on what may not be asked.
+        ({"addons": ON}, {"denied": dict.fromkeys(FACT.values(), REFUSED)}),
+        (
+            {"addons": OFF, "ingress": {"className": "public"}},
+            {"denied": dict.fromkeys(FACT.values(), REFUSED)},
+        ),
+    ],
+)
+def test_passing(config: dict[str, Any], facts: dict[str, Any]) -> None:
+    resolved(config, facts)
+
+
+def test_the_tables_name_addons() -> None:
+    names = set(keys(AddonSettings))
+    assert FACT.keys() <= names
+    assert NEEDS.keys() | {need for needs in NEEDS.values() for need in needs} <= names
+    assert set(ADDON_NAMESPACES.values()) <= names
+
+
+@pytest.mark.parametrize(("addon", "need"), [(addon, need) for addon, needs in NEEDS.items() for need in needs])
+def test_what_an_addon_needs_is_brought_or_asked_for(addon: str, need: str) -> None:
+    config = {"sites": [], "addons": OFF | {addon: True}}
+    [line] = problems(config, {})[:1] if len(NEEDS[addon]) > 1 else problems(config, {})
+    assert line.startswith(f"addons.{NEEDS[addon][0]}: false given")
+    assert f"inspiration:addons.{addon} need" in line
+    brought = resolved({"sites": [], "addons": OFF | {addon: True} | dict.fromkeys(NEEDS[addon], "auto")}, {})
+    assert need in brought.addons.deployed
