@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from embedded import stack
+from embedded.cluster.cluster import Cluster
 from embedded.cluster.plan import Ports
+from embedded.commands import up
 from embedded.errors import Failure
 
 CONFIG = """config:
@@ -67,14 +69,19 @@ def test_the_addons_that_are_on_are_those_that_the_config_names(
     assert stack.addons(tmp_path) == addons
 
 
-def test_a_second_cni_is_refused_before_anything_is_done() -> None:
-    stack.refuse_addons({"dns": {}, "istio": {}})
+def test_a_second_cni_is_refused_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def touched(*_: object) -> None:
+        raise AssertionError("the cluster is looked at")
+
+    monkeypatch.setattr(Cluster, "check", touched)
+    monkeypatch.setattr(stack, "addons", lambda _: {"dns": {}, "cilium": {}})
     with pytest.raises(Failure) as caught:
-        stack.refuse_addons({"dns": {}, "cilium": {}})
+        up.run(cluster_only=True, pulumi_arguments=[])
     assert str(caught.value) == (
         "addons.cilium: Cilium has to be the first CNI of a cluster, and the embedded cluster has one; "
         "switch it off here: pulumi config rm --path addons.cilium --stack dev"
     )
+    stack.refuse_addons({"dns": {}, "istio": {}})
 
 
 def test_without_a_file_there_is_no_config(tmp_path: Path) -> None:
