@@ -88,6 +88,7 @@ ingress_class: pulumi.Input[str] = settings.ingress.class_name
 ingress_namespace: pulumi.Input[str] | None = None
 ingress_controller: str | None = None
 if addons.ingress:
+    node_ports = addons.ingress.node_ports
     controller = IngressController(
         "ingress",
         {
@@ -95,6 +96,7 @@ if addons.ingress:
             "http_port": settings.ingress.http_port,
             "https_port": settings.ingress.https_port,
             "address": settings.ingress.address,
+            "node_ports": {"http": node_ports.http, "https": node_ports.https} if node_ports else None,
             "tracing_endpoint": tracing_endpoint,
         },
         in_cluster,

@@ -15,7 +15,10 @@ from embedded.errors import Failure
 
 def main() -> int:
     """Run one command; returns the exit code: 0 done, 1 a failure that is explained, 2 a wrong command line."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.command == "up" and arguments.stack and not arguments.status:
+        parser.error("--stack goes with --status: `pulumi up` deploys a stack of yours")
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As Ctrl-C: what has been started ends too.
         signal.signal(number, _interrupt)
@@ -33,7 +36,7 @@ def main() -> int:
         if arguments.status:
             from embedded.commands import status
 
-            return status.show()
+            return status.show(arguments.stack)
         from embedded.commands import up
 
         return up.run(cluster_only=arguments.cluster_only, pulumi_arguments=arguments.pulumi)
@@ -66,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         "--status",
         action="store_true",
         help="show what runs, and why something isn't healthy; change nothing",
+    )
+    up.add_argument(
+        "--stack",
+        metavar="NAME",
+        help="with --status: a stack of yours, on its own cluster (default: that of the embedded cluster)",
     )
     up.add_argument("--cluster-only", action="store_true", help="start the cluster, but don't run `pulumi up`")
     up.add_argument("pulumi", nargs="*", metavar="-- PULUMI_OPTION", help="options for `pulumi up`, as -- --diff")

@@ -148,16 +148,19 @@ def ports(project: Path) -> Ports:
     """The ports that the stack's configuration asks for; what isn't a port there is left for the program to refuse."""
     config = _config(project)
 
-    def port(key: str, field: str, default: int) -> int:
-        section = config.get(f"inspiration:{key}")
-        value = section.get(field, default) if isinstance(section, dict) else default
-        return value if isinstance(value, int) and 0 < value < 65536 else default
+    def port(key: str, *path: str) -> int | None:
+        value = config.get(f"inspiration:{key}")
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value if isinstance(value, int) and 0 < value < 65536 else None
 
     defaults = Ports()
     return Ports(
-        http=port("ingress", "httpPort", defaults.http),
-        https=port("ingress", "httpsPort", defaults.https),
-        registry=port("registry", "nodePort", defaults.registry),
+        http=port("ingress", "httpPort") or defaults.http,
+        https=port("ingress", "httpsPort") or defaults.https,
+        registry=port("registry", "nodePort") or defaults.registry,
+        http_on_node=port("addons", "ingress", "nodePorts", "http"),
+        https_on_node=port("addons", "ingress", "nodePorts", "https"),
     )
 
 

@@ -21,7 +21,7 @@ EXEMPTIONS: dict[str, dict[str, str]] = {
         ),
     },
     "host-ports": {
-        "DaemonSet ingress/traefik": "It is what listens on the ports 80 and 443 of the nodes.",
+        "DaemonSet ingress/traefik": "It is what listens on the ports 80 and 443 of the nodes, without nodePorts.",
     },
     "image-version": {
         "Deployment container-registry/registry": (
@@ -67,6 +67,7 @@ EXEMPTIONS: dict[str, dict[str, str]] = {
         "StatefulSet prometheus/prometheus": "It finds what there is to measure, and asks the kubelets for metrics.",
     },
     "service-type": {
+        "Service ingress/traefik": "A load balancer in front of the nodes reaches it at its NodePorts.",
         "Service container-registry/registry": "The nodes and the Docker Engine use the registry at its NodePort.",
     },
 }

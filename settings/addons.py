@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from settings.catalogue import CiliumSettings, GpuSettings, IstioSettings, LinkerdSettings, RancherSettings
-from settings.models import LABEL, RESERVED_NAMES, Address, Host, Model, problem
+from settings.models import LABEL, RESERVED_NAMES, Address, Host, Model, NodePort, problem
 from settings.problems import keys, shown
 
 StorageQuantity = Annotated[
@@ -67,8 +67,23 @@ class RegistryAddonSettings(Detected):
     size: StorageQuantity = "10Gi"
 
 
+class IngressNodePorts(Model):
+    """NodePorts of the ingress controller."""
+
+    http: NodePort
+    https: NodePort
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.http == self.https:
+            raise problem(f"http and https are both {self.http}; allowed: two different ports")
+        return self
+
+
 class IngressAddonSettings(Detected):
     """Options of the addon ``ingress``."""
+
+    node_ports: IngressNodePorts | None = Field(default=None, description="a map of http, https")
 
 
 class DashboardSettings(Model):
@@ -190,7 +205,7 @@ class AddonSettings(Model):
     )
     storage: Annotated[StorageSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named("path")
     registry: Annotated[RegistryAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named("size")
-    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named()
+    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named("nodePorts")
     dashboard: Annotated[DashboardSettings | None, BeforeValidator(_toggle)] = _options("kind", "host", "access")
     metrics_server: Annotated[
         MetricsServerSettings | None, BeforeValidator(_toggle_or_auto), Field(alias="metrics-server")

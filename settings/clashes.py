@@ -54,10 +54,12 @@ class Clashes:
 
     def of_ports(self, ingress: IngressSettings, registry: RegistrySettings, addons: AddonSettings) -> Iterator[str]:
         """Yield which port of each node the ingress controller and the registry would both have."""
-        ports = {"httpPort": ingress.http_port, "httpsPort": ingress.https_port}
+        ports = {"ingress.httpPort": ingress.http_port, "ingress.httpsPort": ingress.https_port}
+        if addons.ingress and (on_nodes := addons.ingress.node_ports):
+            ports |= {"addons.ingress.nodePorts.http": on_nodes.http, "addons.ingress.nodePorts.https": on_nodes.https}
         for key, port in ports.items():
             if addons.ingress and addons.registry and port == registry.node_port:
-                yield self._taken(f"ingress.{key}", str(port), "registry.nodePort", "another port")
+                yield self._taken(key, str(port), "registry.nodePort", "another port")
 
     def _taken(self, key: str, value: str, owner: str, other: str) -> str:
         tops = {part.partition(".")[0].partition("[")[0] for part in (key, owner)}

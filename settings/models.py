@@ -105,6 +105,7 @@ SiteName = Annotated[
 Host = Annotated[str, BeforeValidator(_host), Field(pattern=HOST, description="a host name in lower case")]
 Address = Annotated[str, Field(description="an IP address"), AfterValidator(_address)]
 Port = Annotated[int, Field(ge=1, le=65535, description="a port, 1 to 65535")]
+NodePort = Annotated[int, Field(ge=30000, le=32767, description="a NodePort, 30000 to 32767")]
 UrlPath = Annotated[
     str,
     # What controllers take as a Prefix under strict validation (ingress-nginx' strict-validate-path-type).
@@ -247,7 +248,7 @@ class IngressSettings(Model):
 class RegistrySettings(Model):
     """How the image registry is reached, whoever deployed it."""
 
-    node_port: Annotated[int, Field(ge=30000, le=32767, description="a NodePort, 30000 to 32767")] = 32000
+    node_port: NodePort = 32000
     address: Annotated[str, AfterValidator(_registry)] = Field(
         # By default the node port, as every node and this machine see it.
         default_factory=lambda fields: f"localhost:{fields.get('node_port', 32000)}",

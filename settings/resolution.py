@@ -6,6 +6,7 @@ An addon on ``auto`` is deployed unless somebody else's does its part. What addo
 from collections.abc import Callable, Iterator, Mapping
 
 from components.addons.ingress import DEFAULT_CLASS
+from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.addons.registry import NAMESPACE as REGISTRY_NAMESPACE
 from settings import PROJECT, Settings, SettingsError
 from settings.addons import AddonSettings, Detected
@@ -234,12 +235,14 @@ def _taken_namespaces(settings: Settings, addons: AddonSettings, facts: ClusterF
 
 
 def _taken_ports(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
-    if not addons.registry:
-        return
-    port = settings.registry.node_port
-    for service in facts.services:
-        if port in service.node_ports and (facts.foreign(service) or service.namespace != REGISTRY_NAMESPACE):
-            yield (
-                f"{PROJECT}:registry.nodePort: {port} is taken by the Service {service.namespace}/{service.name}; "
-                "give another one"
-            )
+    ports = {"registry.nodePort": (settings.registry.node_port, REGISTRY_NAMESPACE)} if addons.registry else {}
+    if addons.ingress and (on_nodes := addons.ingress.node_ports):
+        ports["addons.ingress.nodePorts.http"] = (on_nodes.http, INGRESS_NAMESPACE)
+        ports["addons.ingress.nodePorts.https"] = (on_nodes.https, INGRESS_NAMESPACE)
+    for key, (port, home) in ports.items():
+        for service in facts.services:
+            if port in service.node_ports and (facts.foreign(service) or service.namespace != home):
+                yield (
+                    f"{PROJECT}:{key}: {port} is taken by the Service {service.namespace}/{service.name}; "
+                    "give another one"
+                )

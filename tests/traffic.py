@@ -14,15 +14,19 @@ WORKERS = 8
 
 
 class Traffic:
-    """Asks the ingress for ``/`` of a host, each time on a new connection, until the block ends.
+    """Asks the ingress for ``/`` of a host until the block ends.
 
     Args:
         host: The host name to ask for.
         requests_per_second: The rate, kept by a clock and not by the answers.
+        keep_alive: Use connections again, as browsers do; by default each request is on a new one.
+        timeout: Seconds that an answer may take.
     """
 
-    def __init__(self, host: str, requests_per_second: int) -> None:
+    def __init__(self, host: str, requests_per_second: int, *, keep_alive: bool = False, timeout: float = 10) -> None:
         self._host = host
+        self._keep_alive = keep_alive
+        self._timeout = timeout
         self._period = 1 / requests_per_second
         self._stop = threading.Event()
         self._ended = threading.Condition()
@@ -51,25 +55,39 @@ class Traffic:
             assert self._ended.wait_for(lambda: self.requests >= goal, timeout=60), "the requests don't end"
 
     def _ask_in_turn(self, number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", timeout=self._timeout)
         for turn in range(number, MAX_REQUESTS, WORKERS):
             if self._stop.wait(max(0.0, self._begin + turn * self._period - time.monotonic())):
-                return
-            failure = self._ask()
+                break
+            failure = self._ask(connection)
             with self._ended:
                 if failure:
                     self.failures.append(f"request {turn}: {failure}")
                 self.requests += 1
                 self._ended.notify_all()
+        connection.close()
 
-    def _ask(self) -> str | None:
+    def _ask(self, connection: http.client.HTTPConnection) -> str | None:
         """What went wrong with one request; None if nothing did."""
-        connection = http.client.HTTPConnection("127.0.0.1", timeout=10)
+        used = connection.sock is not None
         try:
-            connection.request("GET", "/", headers={"Host": self._host})
-            response = connection.getresponse()
-            response.read()
-            return None if response.status == http.client.OK else f"status {response.status}"
+            try:
+                status = self._status(connection)
+            except ConnectionError:
+                # RFC 9112, 9.3.1: a server may close a connection just when it is used again; a GET is sent once more.
+                if not used:
+                    raise
+                connection.close()
+                status = self._status(connection)
         except (OSError, http.client.HTTPException) as error:
-            return repr(error)
-        finally:
             connection.close()
+            return repr(error)
+        if not self._keep_alive:
+            connection.close()
+        return None if status == http.client.OK else f"status {status}"
+
+    def _status(self, connection: http.client.HTTPConnection) -> int:
+        connection.request("GET", "/", headers={"Host": self._host})
+        response = connection.getresponse()
+        response.read()
+        return response.status

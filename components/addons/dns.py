@@ -15,6 +15,7 @@ from components.manifests import (
     POD_SECURITY,
     Manifest,
     binding,
+    checksum,
     config_map,
     disruption_budget,
     labels,
@@ -64,14 +65,13 @@ class Dns(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        configured = corefile(args.get("upstream"))
         config = ConfigMap(
-            f"{name}-config",
-            **config_map("coredns", NAMESPACE, "dns", {"Corefile": corefile(args.get("upstream"))}),
-            opts=child,
+            f"{name}-config", **config_map("coredns", NAMESPACE, "dns", {"Corefile": configured}), opts=child
         )
         deployed = Deployment(
             f"{name}-deployment",
-            **deployment(config.metadata.name, account.metadata.name, args.get("replicas", 1)),
+            **deployment(config.metadata.name, account.metadata.name, args.get("replicas", 1), configured),
             # Without its rights CoreDNS isn't ready; Pulumi can't see that from the fields.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[grant]),
         )
@@ -143,8 +143,8 @@ def cluster_role() -> Manifest:
     }
 
 
-def deployment(config: pulumi.Input[str], account: pulumi.Input[str], replicas: int) -> Manifest:
-    """Return the Deployment of CoreDNS with the Corefile of the ConfigMap ``config``."""
+def deployment(config: pulumi.Input[str], account: pulumi.Input[str], replicas: int, configured: str) -> Manifest:
+    """Return the Deployment of CoreDNS; the ConfigMap ``config`` has the Corefile ``configured``."""
     container = {
         "name": "coredns",
         "image": IMAGE,
@@ -167,7 +167,8 @@ def deployment(config: pulumi.Input[str], account: pulumi.Input[str], replicas: 
             "selector": {"matchLabels": selector("coredns")},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
-                "metadata": {"labels": labels("coredns", "dns")},
+                # CoreDNS would read a new Corefile by itself, some minutes after `pulumi up` said that it is done.
+                "metadata": {"labels": labels("coredns", "dns"), "annotations": checksum(configured)},
                 "spec": {
                     "serviceAccountName": account,
                     "automountServiceAccountToken": True,

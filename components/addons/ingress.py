@@ -4,8 +4,8 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import DaemonSet
-from pulumi_kubernetes.core.v1 import Namespace, ServiceAccount
-from pulumi_kubernetes.networking.v1 import IngressClass
+from pulumi_kubernetes.core.v1 import Namespace, Service, ServiceAccount
+from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 
 from components.manifests import (
@@ -27,6 +27,17 @@ DEFAULT_CLASS = "nginx"
 """Name of the IngressClass unless another one is asked for."""
 CONTROLLER = "k8s.io/ingress-nginx"
 """Controller of the IngressClass: Traefik answers for ingress-nginx and reads its annotations."""
+STARTUP_HOST = "startup-probe.invalid"
+"""Host of an Ingress of Traefik's own: a Traefik that answers for it has read all Ingresses. RFC 6761: no such name."""
+
+
+class NodePorts(TypedDict):
+    """NodePorts of the ingress controller's Service."""
+
+    http: int
+    """Port for HTTP, 30000 to 32767."""
+    https: int
+    """Port for HTTPS and TLS passthrough, 30000 to 32767."""
 
 
 class IngressControllerArgs(TypedDict):
@@ -35,9 +46,15 @@ class IngressControllerArgs(TypedDict):
     class_name: str
     """Name of the IngressClass."""
     http_port: int
-    """Port on every node for HTTP."""
+    """Port of every node for HTTP, where there are no ``node_ports``."""
     https_port: int
-    """Port on every node for HTTPS and TLS passthrough."""
+    """Port of every node for HTTPS and TLS passthrough, where there are no ``node_ports``."""
+    node_ports: NotRequired[NodePorts | None]
+    """Where a load balancer in front of the nodes reaches them, in place of the ports above.
+
+    These go to pods that are ready, of which there are two while one is replaced, so that no request is lost. The
+    others have room for one pod at a time.
+    """
     address: str
     """Published in the status of each Ingress: where its hosts should resolve to."""
     tracing_endpoint: NotRequired[pulumi.Input[str] | None]
@@ -58,8 +75,10 @@ class IngressController(pulumi.ComponentResource):
         super().__init__("inspiration:index:IngressController", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
+        node_ports = args.get("node_ports")
         # Host ports are what Pod Security calls privileged; everything else about these pods is restricted.
-        home = Namespace(f"{name}-namespace", **namespace(NAMESPACE, "ingress", "privileged"), opts=child)
+        level = "restricted" if node_ports else "privileged"
+        home = Namespace(f"{name}-namespace", **namespace(NAMESPACE, "ingress", level), opts=child)
         ns = home.metadata.name
         account = ServiceAccount(f"{name}-account", **service_account(NAME, ns, "ingress"), opts=child)
         role = ClusterRole(f"{name}-role", **cluster_role(), opts=child)
@@ -69,12 +88,26 @@ class IngressController(pulumi.ComponentResource):
             opts=child,
         )
         ingress_class = IngressClass(f"{name}-class", **nginx_class(args["class_name"]), opts=child)
+        itself = Service(f"{name}-itself", **itself_service(ns), opts=child)
+        startup = Ingress(
+            f"{name}-startup",
+            **startup_ingress(ns, ingress_class.metadata.name, itself.metadata.name),
+            opts=child,
+        )
         controller = DaemonSet(
             f"{name}-daemonset",
             **daemon_set(ns, account.metadata.name, args),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[grant]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[grant, startup]),
         )
-        self.class_name = pulumi.Output.all(ingress_class.metadata.name, controller.id).apply(
+        answering: list[pulumi.CustomResource] = [controller]
+        if node_ports:
+            exposed = Service(
+                f"{name}-service",
+                **node_port_service(ns, node_ports),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[controller]),
+            )
+            answering.append(exposed)
+        self.class_name = pulumi.Output.all(ingress_class.metadata.name, *(each.id for each in answering)).apply(
             lambda known: str(known[0])
         )
         self.namespace = ns
@@ -107,7 +140,7 @@ def arguments(args: IngressControllerArgs) -> list[str]:
         *(
             f"--entryPoints.{entry}.transport.lifeCycle.{phase}"
             for entry in ("web", "websecure")
-            for phase in ("requestAcceptGraceTimeout=2s", "graceTimeOut=5s")
+            for phase in ("requestAcceptGraceTimeout=5s", "graceTimeOut=5s")
         ),
         # Pods that end leave the routes well within the pause that they make for it; the default is 2 s.
         "--providers.providersThrottleDuration=500ms",
@@ -165,19 +198,78 @@ def nginx_class(name: str) -> Manifest:
     }
 
 
+def itself_service(ns: pulumi.Input[str]) -> Manifest:
+    """Return the Service by which each Traefik asks itself."""
+    return {
+        "metadata": metadata("itself", ns, "ingress", NAME),
+        "spec": {
+            "type": "ExternalName",
+            "externalName": "localhost",
+            "ports": [{"name": "ping", "port": 8080, "targetPort": 8080}],
+        },
+    }
+
+
+def startup_ingress(ns: pulumi.Input[str], class_name: pulumi.Input[str], itself: pulumi.Input[str]) -> Manifest:
+    """Return the Ingress that each Traefik is asked for until it has read it, and all others with it.
+
+    Before that it answers 404 to all requests, and ``/ping`` alike: https://github.com/traefik/traefik/issues/10458.
+    """
+    backend = {"service": {"name": itself, "port": {"name": "ping"}}}
+    return {
+        "metadata": {
+            **metadata("startup-probe", ns, "ingress", NAME),
+            # It gets its status from the Traefik that it is made for.
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        "spec": {
+            "ingressClassName": class_name,
+            "rules": [
+                {
+                    "host": STARTUP_HOST,
+                    "http": {"paths": [{"path": "/ping", "pathType": "Exact", "backend": backend}]},
+                }
+            ],
+        },
+    }
+
+
+def node_port_service(ns: pulumi.Input[str], node_ports: NodePorts) -> Manifest:
+    """Return the Service for a load balancer in front of the nodes."""
+    return {
+        "metadata": metadata(NAME, ns, "ingress"),
+        "spec": {
+            "type": "NodePort",
+            # As with the nodes' own ports: each node has its pod, which sees the client's address.
+            "externalTrafficPolicy": "Local",
+            "selector": selector(NAME),
+            "ports": [
+                {"name": "http", "port": 80, "targetPort": "http", "nodePort": node_ports["http"]},
+                {"name": "https", "port": 443, "targetPort": "https", "nodePort": node_ports["https"]},
+            ],
+        },
+    }
+
+
 def daemon_set(ns: pulumi.Input[str], account: pulumi.Input[str], args: IngressControllerArgs) -> Manifest:
-    """Return the DaemonSet of Traefik, which holds the host's ports."""
+    """Return the DaemonSet of Traefik, which holds the nodes' ports where there are no NodePorts."""
     endpoint = args.get("tracing_endpoint")
+    on_host = not args.get("node_ports")
     container = {
         "name": "traefik",
         "image": IMAGE,
         "args": [*arguments(args), *(tracing(endpoint) if endpoint is not None else [])],
         **({"env": resource_attributes()} if endpoint is not None else {}),
         "ports": [
-            {"name": "http", "containerPort": 8000, "hostPort": args["http_port"]},
-            {"name": "https", "containerPort": 8443, "hostPort": args["https_port"]},
+            {"name": "http", "containerPort": 8000, **({"hostPort": args["http_port"]} if on_host else {})},
+            {"name": "https", "containerPort": 8443, **({"hostPort": args["https_port"]} if on_host else {})},
             {"name": "metrics", "containerPort": 8080},
         ],
+        "startupProbe": {
+            "httpGet": {"path": "/ping", "port": 8000, "httpHeaders": [{"name": "Host", "value": STARTUP_HOST}]},
+            "periodSeconds": 1,
+            "failureThreshold": 120,
+        },
         "readinessProbe": {"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 1},
         "livenessProbe": {"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 10, "failureThreshold": 3},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
@@ -188,7 +280,10 @@ def daemon_set(ns: pulumi.Input[str], account: pulumi.Input[str], args: IngressC
         "spec": {
             "selector": {"matchLabels": selector(NAME)},
             # A host port has room for one pod at a time: the old one must go before the new one can come.
-            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
+            "updateStrategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": int(on_host), "maxSurge": int(not on_host)},
+            },
             "template": {
                 "metadata": {"labels": labels(NAME, "ingress")},
                 "spec": {

@@ -58,6 +58,18 @@ class Ports:
     http: int = 80
     https: int = 443
     registry: int = 32000
+    http_on_node: int | None = None
+    """Where the node listens for `http`; by default on the same port."""
+    https_on_node: int | None = None
+    """The same for `https`."""
+
+    def on_node(self) -> dict[int, int]:
+        """Each port with that of the node where it leads to."""
+        return {
+            self.http: self.http_on_node or self.http,
+            self.https: self.https_on_node or self.https,
+            self.registry: self.registry,
+        }
 
     def keys(self) -> dict[int, str]:
         """Each port with its config key, as ``{80: "inspiration:ingress.httpPort"}``."""

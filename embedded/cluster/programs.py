@@ -66,7 +66,10 @@ def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, docke
             "relay",
             [
                 str(bin_dir / "relay"),
-                *(f"127.0.0.1:{port}={plan.NODE_ADDRESS}:{port}" for port in sorted(ports.keys())),
+                *(
+                    f"127.0.0.1:{port}={plan.NODE_ADDRESS}:{on_node}"
+                    for port, on_node in sorted(ports.on_node().items())
+                ),
             ],
             in_cluster_network=False,
         ),

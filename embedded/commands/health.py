@@ -1,4 +1,4 @@
-"""The part of ``script/up --status`` about what the stack has deployed."""
+"""The part of ``script/up --status`` about what a stack has deployed."""
 
 from __future__ import annotations
 
@@ -24,27 +24,34 @@ from embedded.plugins.kubernetes.errors import PluginError
 from embedded.stack import STACK
 
 
-def show(console: Console) -> bool:
-    """Print how each component of the stack is, and why it isn't healthy; return whether all are.
+def show(console: Console, stack: str | None = None) -> bool:
+    """Print how each component of a stack is, and why it isn't healthy; return whether all are.
+
+    Args:
+        console: Where to print it.
+        stack: Its name, where it is one of the user's own: then Pulumi, its state and the cluster are those that the
+            user's environment and the stack's configuration say. By default, that of the embedded cluster.
 
     Raises:
         Failure: The stack's state can't be read.
     """
-    environment = connection.remembered()
-    if environment is None:
-        return True  # nothing has been deployed
-    # From here on as after `eval "$(script/env)"`: for Pulumi, and for the way to the cluster past a proxy.
-    os.environ.update(environment)
-    deployment = _deployment()
+    name = stack or STACK
+    if stack is None:
+        environment = connection.remembered()
+        if environment is None:
+            return True  # nothing has been deployed
+        # As after `eval "$(script/env)"`: for Pulumi, and for the way to the cluster past a proxy.
+        os.environ.update(environment)
+    deployment: dict[str, Any] = _pulumi("stack", "export", "--stack", name)["deployment"]
     try:
-        inspected = asyncio.run(_inspect(deployment))
+        inspected = asyncio.run(_inspect(deployment, *(_cluster(stack) if stack else (None, None))))
     except PluginError as error:
         console.print(f"what the stack has deployed: unknown, {error}", markup=False, soft_wrap=True)
         return False
     if inspected:
         render(console, inspected)
     else:
-        console.print("Nothing is deployed: script/up does that.")
+        console.print(f"Nothing is deployed: {'pulumi up' if stack else 'script/up'} does that.")
     return not any(problems for _, problems in inspected)
 
 
@@ -65,19 +72,33 @@ def render(console: Console, inspected: Sequence[tuple[Component, Sequence[Probl
                 console.print(Text(f"  {cause}"), soft_wrap=True)
 
 
-def _deployment() -> dict[str, Any]:
-    exported = subprocess.run(
-        ["pulumi", "stack", "export", "--stack", STACK, "--non-interactive"],
-        cwd=PROJECT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if exported.returncode != 0:
-        raise Failure(f"the stack's state can't be read: {exported.stderr.strip()}", fix="see `pulumi stack ls`")
-    deployment: dict[str, Any] = json.loads(exported.stdout)["deployment"]
-    return deployment
+def _cluster(stack: str) -> tuple[str | None, str | None]:
+    """The kubeconfig, path or text, and the context in it that the configuration of a stack names."""
+    config = _pulumi("config", "--json", "--show-secrets", "--stack", stack)
+    kubeconfig, context = (config.get(f"inspiration:{key}", {}).get("value") for key in ("kubeconfig", "context"))
+    return kubeconfig or None, context or None
 
 
-async def _inspect(deployment: dict[str, Any]) -> list[tuple[Component, list[Problem]]]:
-    client = Client(kubeconfig.load())
+def _pulumi(*arguments: str) -> dict[str, Any]:
+    try:
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"], cwd=PROJECT, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise Failure(
+            "there is no pulumi on PATH",
+            fix='install it: https://www.pulumi.com/docs/iac/download-install/, or eval "$(script/env)" for ours',
+        ) from None
+    if done.returncode != 0:
+        raise Failure(f"the stack's state can't be read: {done.stderr.strip()}", fix="see `pulumi stack ls`")
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+async def _inspect(
+    deployment: dict[str, Any], config: str | None, context: str | None
+) -> list[tuple[Component, list[Problem]]]:
+    client = Client(kubeconfig.load(config, context))
     try:
         return await health.inspect(deployment, client)
     finally:

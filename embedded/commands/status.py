@@ -11,8 +11,11 @@ from embedded.paths import STATE
 from embedded.progress import duration
 
 
-def show() -> int:
+def show(stack: str | None = None) -> int:
     """Print the cluster's processes, and how what the stack has deployed is.
+
+    Args:
+        stack: A stack of the user's own, on whatever cluster it is, to be told of alone.
 
     Returns:
         0 if all of it is well, 3 if not, as ``systemctl status`` does.
@@ -20,8 +23,13 @@ def show() -> int:
     Raises:
         Failure: The stack's state can't be read.
     """
-    rows = cluster_status.processes(Cluster(STATE).supervisor)
+    # Imported where it is used: with Pulumi's SDK it takes half a second.
+    from embedded.commands import health
+
     console = Console(highlight=False)
+    if stack:
+        return 0 if health.show(console, stack) else 3
+    rows = cluster_status.processes(Cluster(STATE).supervisor)
     if not rows:
         console.print("The embedded cluster isn't running: script/up starts it.")
         return 3
@@ -40,9 +48,6 @@ def show() -> int:
     console.print(table)
     console.print(f"logs: {Cluster(STATE).files.logs}", end="\n\n")
     runs = all(row.state == "running" for row in rows if row.name != cluster_status.PODS)
-    # Imported where it is used: with Pulumi's SDK it takes half a second.
-    from embedded.commands import health
-
     healthy = health.show(console)
     return 0 if runs and healthy else 3
 

@@ -47,3 +47,24 @@ def test_what_somebody_deleted_comes_back_as_it_says(site: Checkout) -> None:
     again = site.pulumi("up", "--refresh", "--yes", "--skip-preview")
     assert again.returncode == 0, again.stdout + again.stderr
     assert eventually(lambda: status(site).returncode == 0), status(site).stdout
+
+
+def test_a_stack_of_one_s_own_is_told_of_alone(site: Checkout) -> None:
+    """As on another cluster: by the environment and the stack's configuration only."""
+    done = site.run("script/up", "--status", "--stack", "dev", environment=site.environment())
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert rows[0] == ["component", "health", "page"]
+    assert ["inspiration", "healthy", "http://inspiration.localhost/"] in rows
+    assert done.returncode == 0, done.stdout
+
+    elsewhere = {**site.environment(), "KUBECONFIG": "/nowhere/kubeconfig"}
+    done = site.run("script/up", "--status", "--stack", "dev", environment=elsewhere)
+    assert done.returncode == 3
+    assert done.stdout.startswith("what the stack has deployed: unknown, kubeconfig /nowhere/kubeconfig doesn't exist")
+
+    done = site.run("script/up", "--status", "--stack", "nobody", environment=site.environment())
+    assert done.returncode == 1
+    assert "error: the stack's state can't be read: error: no stack named 'nobody' found" in done.stderr
+    done = site.run("script/up", "--stack", "dev")
+    assert done.returncode == 2
+    assert "--stack goes with --status: `pulumi up` deploys a stack of yours" in done.stderr

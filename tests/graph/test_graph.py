@@ -94,6 +94,8 @@ def test_every_resource_has_an_explicit_provider(recording: Recording) -> None:
         ("Ingress", "inspiration-ingress", "spec", "inspiration-service"),
         ("Ingress", "inspiration-ingress", "spec", "ingress-daemonset"),
         ("Ingress", "inspiration-ingress", "spec", "ingress-class"),
+        ("Ingress", "ingress-startup", "spec", "ingress-class"),
+        ("Ingress", "ingress-startup", "spec", "ingress-itself"),
         ("NetworkPolicy", "inspiration-policy", "spec", "ingress-namespace"),
         ("Image", "inspiration-docker", "imageName", "registry-service"),
         ("PersistentVolumeClaim", "registry-claim", "spec", "storage-class"),
@@ -128,6 +130,7 @@ def test_data_edges(recording: Recording, kind: str, name: str, field: str, befo
         ("Deployment", "storage-deployment", "storage-cluster-binding"),
         ("Deployment", "storage-deployment", "storage-binding"),
         ("DaemonSet", "ingress-daemonset", "ingress-binding"),
+        ("DaemonSet", "ingress-daemonset", "ingress-startup"),
         ("Deployment", "dashboard-deployment", "dashboard-policy"),
         ("Deployment", "dashboard-deployment", "dashboard-view"),
         ("Deployment", "dashboard-deployment", "dashboard-view-cluster"),
@@ -138,6 +141,14 @@ def test_edges_that_no_field_shows(recording: Recording, kind: str, name: str, b
     resource = recording.find(kind, name)
     assert before in {urn.rpartition("::")[2] for urn in resource.dependencies}
     assert before not in {urn.rpartition("::")[2] for urns in resource.property_dependencies.values() for urn in urns}
+
+
+def test_an_ingress_waits_for_the_node_ports_of_the_controller() -> None:
+    recording = run({"sites": READY, "addons": {"ingress": {"nodePorts": {"http": 30080, "https": 30443}}}})
+    spec = recording.find("Ingress", "ready-ingress").property_dependencies["spec"]
+    assert {"ingress-daemonset", "ingress-service"} <= {urn.rpartition("::")[2] for urn in spec}
+    level = "pod-security.kubernetes.io/enforce"
+    assert recording.find("Namespace", "ingress-namespace").inputs["metadata"]["labels"][level] == "restricted"
 
 
 def test_a_site_does_not_wait_for_its_image_to_get_a_namespace(recording: Recording) -> None:

@@ -19,6 +19,7 @@ NO_ADDONS = {"dns": False, "storage": False, "registry": False, "ingress": False
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "bare": {"sites": READY, "addons": NO_ADDONS},
+    "node ports": {"addons": {"ingress": {"nodePorts": {"http": 30080, "https": 30443}}}},
     "embedded dashboard": {"addons": {"dashboard": {"kind": "kube-web-view"}}},
     "administrator": {"addons": {"dashboard": {"access": "admin"}}},
     "traefik's own kinds": {"addons": {"ingress": False}},

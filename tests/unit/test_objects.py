@@ -29,7 +29,7 @@ SITE: SiteArgs = {
     "ingress_class": "nginx",
 }
 WORKLOADS = {
-    "dns": dns.deployment("coredns", "coredns", 1),
+    "dns": dns.deployment("coredns", "coredns", 1, dns.corefile(None)),
     "storage": storage.deployment("local-path-storage", "config", "account", storage.config("/volumes")),
     "registry": registry.deployment("container-registry", "config", "claim"),
     "ingress": ingress.daemon_set("ingress", "traefik", INGRESS),
@@ -305,6 +305,29 @@ def test_the_ingress_controller_holds_the_ports_of_the_host() -> None:
     for port, entry in ((8000, "web"), (8443, "websecure")):
         assert f"--entryPoints.{entry}.address=:{port}" in arguments
         assert port in {declared["containerPort"] for declared in container("ingress")["ports"]}
+
+
+def test_the_ingress_controller_behind_node_ports_is_two_pods_while_one_is_replaced() -> None:
+    spec = ingress.daemon_set("ingress", "traefik", {**INGRESS, "node_ports": {"http": 30080, "https": 30443}})["spec"]
+    assert spec["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    [traefik] = spec["template"]["spec"]["containers"]
+    assert not [port for port in traefik["ports"] if "hostPort" in port]
+    ports = ingress.node_port_service("ingress", {"http": 30080, "https": 30443})["spec"]["ports"]
+    assert {port["targetPort"]: port["nodePort"] for port in ports} == {"http": 30080, "https": 30443}
+    assert {port["targetPort"] for port in ports} <= {port["name"] for port in traefik["ports"]}
+
+
+def test_the_ingress_controller_has_started_when_it_answers_for_an_ingress() -> None:
+    probe = container("ingress")["startupProbe"]["httpGet"]
+    assert probe["port"] == 8000
+    [rule] = ingress.startup_ingress("ingress", "nginx", "itself")["spec"]["rules"]
+    assert probe["httpHeaders"] == [{"name": "Host", "value": rule["host"]}]
+    [path] = rule["http"]["paths"]
+    assert (path["path"], path["pathType"]) == (probe["path"], "Exact")
+    # It asks itself where its own probes do.
+    [port] = ingress.itself_service("ingress")["spec"]["ports"]
+    assert path["backend"]["service"]["port"] == {"name": port["name"]}
+    assert port["targetPort"] == container("ingress")["readinessProbe"]["httpGet"]["port"]
 
 
 @pytest.mark.parametrize(

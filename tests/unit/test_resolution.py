@@ -223,6 +223,16 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         ["registry.nodePort: 31000 is taken by the Service blog/web; give another one"],
     ),
     (
+        {"addons": {"ingress": {"nodePorts": {"http": 30080, "https": 30443}}}},
+        {
+            "services": (
+                FoundService("traefik", "dev", "ingress", False, frozenset({30080})),
+                FoundService("web", None, "shop", False, frozenset({30443})),
+            )
+        },
+        ["addons.ingress.nodePorts.https: 30443 is taken by the Service shop/web; give another one"],
+    ),
+    (
         {"addons": {"storage": False, "logs": True}},
         {"storage_classes": (PLAIN, FoundClass("local-path", "dev", True))},
         [

@@ -198,8 +198,8 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
             "editors could take; name those of sites and programs"
         ],
     ),
-    ({"addons": {"ingress": {"x": 1}}}, ["addons.ingress.x: unknown key; allowed: auto"]),
-    ({"addons": {"ingress": "automatic"}}, [f'addons.ingress: "automatic" given; allowed: {AUTO}']),
+    ({"addons": {"ingress": {"x": 1}}}, ["addons.ingress.x: unknown key; allowed: auto, nodePorts"]),
+    ({"addons": {"ingress": "automatic"}}, [f'addons.ingress: "automatic" given; allowed: {AUTO}, nodePorts']),
     (
         {"addons": {"storage": {"auto": "yes"}}},
         ['addons.storage.auto: "yes" given; allowed: true (deployed unless the cluster has it), false'],
@@ -207,6 +207,24 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"addons": {"dashboard": "auto"}},
         ['addons.dashboard: "auto" given; allowed: true, false, or a map of kind, host, access'],
+    ),
+    (
+        {"addons": {"ingress": {"nodePorts": {"http": 80}}}},
+        [
+            "addons.ingress.nodePorts.http: 80 given; allowed: a NodePort, 30000 to 32767",
+            "addons.ingress.nodePorts.https: missing; allowed: a NodePort, 30000 to 32767",
+        ],
+    ),
+    (
+        {"addons": {"ingress": {"nodePorts": {"http": 30080, "https": 30080}}}},
+        ["addons.ingress.nodePorts: http and https are both 30080; allowed: two different ports"],
+    ),
+    (
+        {"addons": {"ingress": {"nodePorts": {"http": 32000, "https": 30443}}}},
+        [
+            "addons.ingress.nodePorts.http: 32000 is taken by inspiration:registry.nodePort; "
+            "give one of them another port"
+        ],
     ),
     (
         {"addons": {"storage": {"path": "/"}}},

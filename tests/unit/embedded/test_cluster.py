@@ -138,6 +138,20 @@ def test_the_machine_listens_on_loopback_only(files: Files) -> None:
     ]
 
 
+def test_the_machine_s_ports_lead_to_the_node_ports_of_the_config(files: Files) -> None:
+    ports = Ports(http=8080, http_on_node=30080, https_on_node=30443)
+    [relay] = [
+        program
+        for program in programs(files, Path("/bin"), Path("/bin/kube-router"), ports, None)
+        if program.name == "relay"
+    ]
+    assert list(relay.command[1:]) == [
+        "127.0.0.1:443=10.215.0.2:30443",
+        "127.0.0.1:8080=10.215.0.2:30080",
+        "127.0.0.1:32000=10.215.0.2:32000",
+    ]
+
+
 def test_a_state_folder_that_is_too_deep_is_refused(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 40)
     with pytest.raises(Failure) as failure:

@@ -32,6 +32,11 @@ SALT = "encryptionsalt: v1:abc:v1:def\n"
         ("config:\n  inspiration:ingress: nonsense\n", Ports(80, 443, 32000)),
         ("config:\n  inspiration:ingress:\n    httpPort: many\n", Ports(80, 443, 32000)),
         ("config:\n", Ports(80, 443, 32000)),
+        ("config:\n  inspiration:addons:\n    ingress: true\n", Ports(80, 443, 32000)),
+        (
+            "config:\n  inspiration:addons:\n    ingress:\n      nodePorts: {http: 30080, https: 30443}\n",
+            Ports(80, 443, 32000, http_on_node=30080, https_on_node=30443),
+        ),
     ],
 )
 def test_ports_are_those_of_the_config(tmp_path: Path, text: str, ports: Ports) -> None:
