@@ -51,8 +51,9 @@ def main() -> int:
         return 130
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _interrupt(number: int, _: object) -> NoReturn:
+    # With the signal: unlike Ctrl-C it hasn't reached what has been started.
+    raise KeyboardInterrupt(number)
 
 
 def _parser() -> argparse.ArgumentParser:

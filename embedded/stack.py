@@ -6,16 +6,22 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
+import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from embedded import stack_lock
 from embedded.cluster import plan
 from embedded.cluster.plan import Ports
 from embedded.errors import Failure
+
+PROJECT_NAME = "inspiration"
+"""In ``Pulumi.yaml``."""
 
 STACK = "dev"
 SALT_FILTER = "pulumi-encryptionsalt"
@@ -53,13 +59,35 @@ class Stack:
         hide_salt(self._project)
 
     def run(self, *arguments: str) -> int:
-        """Run ``pulumi ARGUMENTS`` in the foreground; Ctrl-C is Pulumi's to handle. Returns its exit code."""
+        """Run ``pulumi ARGUMENTS`` in the foreground; Ctrl-C is Pulumi's to handle. Returns its exit code.
+
+        Raises:
+            Failure: It was killed.
+            KeyboardInterrupt: It was interrupted, and has ended.
+        """
+        for pid in stack_lock.release_dead(self._state / "pulumi", PROJECT_NAME, STACK):
+            sys.stderr.write(f"removed the lock of an earlier pulumi (pid {pid}), which was killed\n")
+        interrupted = False
         with subprocess.Popen(["pulumi", *arguments], cwd=self._project, env=self._merged()) as pulumi:
             while True:
                 try:
-                    return pulumi.wait()
-                except KeyboardInterrupt:
-                    continue  # Pulumi got it too: it finishes what it is doing, or stops at the second one
+                    code = pulumi.wait()
+                    break
+                except KeyboardInterrupt as interrupt:
+                    # It finishes what it is doing, or stops at the second one. From a terminal it got Ctrl-C too; any
+                    # other signal was for this process only.
+                    interrupted = True
+                    if interrupt.args:
+                        pulumi.terminate()
+        if code != 0 and interrupted:
+            raise KeyboardInterrupt
+        if code < 0:
+            raise Failure(
+                f"pulumi was killed ({signal.Signals(-code).name}); what it has made so far stays",
+                fix="run the same command again, it goes on from there; if nobody killed it, the machine may be short "
+                "of memory",
+            )
+        return code
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets masked."""

@@ -1,0 +1,52 @@
+"""Locks of a stack whose holder is dead.
+
+A ``pulumi`` that is killed leaves its lock in the file backend, and the next one refuses to work until somebody runs
+``pulumi cancel``, which would take the lock of one that is at work as well. Here only locks of the dead are taken.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psutil
+
+SLACK = timedelta(seconds=5)
+"""A process that began so much after the lock was made is another one, with a number that is used again."""
+
+
+def release_dead(backend: Path, project: str, stack: str) -> list[int]:
+    """Remove the locks that dead processes of this machine hold on a stack.
+
+    Args:
+        backend: The folder of Pulumi's file backend.
+        project: Name of the stack's project.
+        stack: Its name.
+
+    Returns:
+        The process ids of those that held them.
+    """
+    released = []
+    # Written by pulumi's pkg/backend/diy/lock.go.
+    for path in sorted((backend / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json")):
+        try:
+            lock = json.loads(path.read_text())
+            pid, made = int(lock["pid"]), datetime.fromisoformat(lock["timestamp"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # gone meanwhile, or not what we know: Pulumi says what it thinks of it
+        if lock.get("hostname") == socket.gethostname() and not _is_alive(pid, made):
+            path.unlink(missing_ok=True)
+            released.append(pid)
+    return released
+
+
+def _is_alive(pid: int, locked: datetime) -> bool:
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.create_time() <= (locked + SLACK).timestamp()
+    except psutil.NoSuchProcess:
+        return False
