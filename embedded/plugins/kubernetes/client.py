@@ -49,6 +49,10 @@ class Client:
         """Close all connections."""
         await self._transport.close()
 
+    def hurry(self) -> None:
+        """Repeat no request any more: the user wants this to end."""
+        self._transport.hurry()
+
     async def endpoint(self, kind: Kind) -> Endpoint:
         """Where ``kind`` is served; looked up again if it wasn't there before (its CRD may be new).
 

@@ -73,6 +73,8 @@ class KubernetesProvider(sdk.Provider):
     async def cancel(self) -> None:
         """End all waits."""
         self._interrupt.set()
+        if self._client is not None:
+            self._client.hurry()
 
     async def close(self) -> None:
         """Close the connections to the cluster."""

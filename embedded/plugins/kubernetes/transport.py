@@ -15,8 +15,20 @@ from .credentials import Credentials
 from .errors import ApiError, Json, PluginError, UnreachableError
 from .kubeconfig import Connection
 
-_ATTEMPTS = 6
-"""How often a request is sent while the server is overloaded or restarting: six times in 6.2 s."""
+_BUSY_SECONDS = 6.0
+"""How long a request is repeated while the server is overloaded, or starting."""
+
+_RESTART_SECONDS = 60.0
+"""How long a request is repeated once a server that has answered before doesn't any more: it may be restarting."""
+
+_LONGEST_PAUSE = 5.0
+"""Seconds between two attempts, at most."""
+
+_STARTING = "not yet ready to handle request"
+"""What an API server answers, as "forbidden", before its admission plugins know the namespaces."""
+
+_WITHOUT_ETCD = ("etcdserver: ", "code = Unavailable")
+"""What an API server answers, as an internal error, while etcd restarts."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,11 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._proxy = connection.cluster.get("proxy-url") or _proxy_of(connection.server)
         self._has_answered = False
+        self._hurried = False
+
+    def hurry(self) -> None:
+        """Repeat no request any more: the user wants this to end."""
+        self._hurried = True
 
     async def close(self) -> None:
         """Close all connections."""
@@ -59,22 +76,22 @@ class Transport:
             UnreachableError: The server doesn't answer.
         """
         data = None if body is None else json.dumps(body).encode()
-        for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
-            delay = 0.2 * 2**attempt
+        began, pause = asyncio.get_running_loop().time(), 0.2
+        while True:
+            patience = _RESTART_SECONDS if self._has_answered else _BUSY_SECONDS
+            last = self._hurried or asyncio.get_running_loop().time() - began + pause > patience
+            asked = ""
             try:
                 async with self.open(method, path, params, data, content_type) as response:
-                    retry = response.status in (429, 503) or (not response.ok and "Retry-After" in response.headers)
-                    if not retry or last:
+                    if last or not await _is_passing(response):
                         return await self._answer(response)
                     asked = response.headers.get("Retry-After", "")
-                    delay = min(float(asked), 5.0) if asked.isdigit() else delay
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 # A server that has answered before is most likely restarting.
                 if last or not self._has_answered or isinstance(error, aiohttp.ClientSSLError):
                     raise self._unreachable(error) from None
-            await asyncio.sleep(delay)
-        raise AssertionError("the last attempt returns or raises")
+            await asyncio.sleep(min(float(asked), _LONGEST_PAUSE) if asked.isdigit() else pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     @asynccontextmanager
     async def open(
@@ -170,6 +187,18 @@ class Transport:
     @property
     def _whereabouts(self) -> str:
         return f"context {self._connection.context!r} ({self._connection.source})"
+
+
+async def _is_passing(response: aiohttp.ClientResponse) -> bool:
+    """Whether a refusal has to do with the state that the server is in at the moment, and not with the request."""
+    if response.status in (429, 503) or (not response.ok and "Retry-After" in response.headers):
+        return True
+    if response.status == 403:
+        return _STARTING in await response.text(errors="replace")
+    if response.status == 500:
+        text = await response.text(errors="replace")
+        return any(sign in text for sign in _WITHOUT_ETCD)
+    return False
 
 
 def _proxy_of(server: str) -> str | None:
