@@ -133,6 +133,7 @@ for site in settings.sites:
             "port": site.port,
             "health_path": site.health_path,
             "replicas": site.replicas,
+            "progress_deadline_seconds": site.progress_deadline_seconds,
             "resources": {
                 "requests": site.resources.requests.model_dump(),
                 "limits": site.resources.limits.model_dump(),

@@ -37,6 +37,13 @@ CONTAINER_SECURITY: Manifest = {
 """Container-level part of the Pod Security Standard *restricted*."""
 
 
+INGRESS_TIMEOUT: Mapping[str, str] = {"pulumi.com/timeoutSeconds": "180"}
+"""Annotation of Ingresses: Pulumi waits so long for a controller to give one its address, instead of ten minutes.
+
+Controllers that run take seconds, those that make a cloud's load balancer two or three minutes.
+"""
+
+
 def selector(name: str) -> dict[str, str]:
     """Return the labels that tell the pods of the workload ``name`` from others. They can't change later."""
     return {"app.kubernetes.io/name": name}

@@ -11,6 +11,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from components.certificate_authority import CertificateAuthority
 from components.manifests import (
     CONTAINER_SECURITY,
+    INGRESS_TIMEOUT,
     POD_SECURITY,
     Manifest,
     allow_from,
@@ -47,6 +48,8 @@ class SiteArgs(TypedDict):
     """Answers a GET with 200 to 399 where the site can serve."""
     replicas: int
     """Pods to run, ≥ 1."""
+    progress_deadline_seconds: int
+    """How long an update may go without any progress before it has failed, in seconds."""
     resources: ResourcesArgs
     """What each pod asks for and may use at most."""
     ingress_class: pulumi.Input[str]
@@ -128,7 +131,7 @@ def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], arg
         "spec": {
             "replicas": args["replicas"],
             "revisionHistoryLimit": 3,
-            "progressDeadlineSeconds": 300,
+            "progressDeadlineSeconds": args["progress_deadline_seconds"],
             "selector": {"matchLabels": selector(name)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
@@ -181,7 +184,7 @@ def ingress(
     if certificate is not None:
         # Controllers redirect plain HTTP for these hosts by default; Traefik's own class is told so at its entry point.
         spec["tls"] = [{"hosts": [args["host"]], "secretName": certificate}]
-    return {"metadata": metadata(name, ns, "site"), "spec": spec}
+    return {"metadata": {**metadata(name, ns, "site"), "annotations": dict(INGRESS_TIMEOUT)}, "spec": spec}
 
 
 def network_policy(name: str, ns: pulumi.Input[str], port: int, peer: pulumi.Input[str] | None) -> Manifest:

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
 
-from components.manifests import Manifest, metadata
+from components.manifests import INGRESS_TIMEOUT, Manifest, metadata
 
 Strategy: TypeAlias = Literal["auto", "nginx", "traefik", "haproxy", "gateway"]
 """How a controller is told: ingress-nginx' annotation, Traefik's IngressRouteTCP, HAProxy's annotation, a TLSRoute."""
@@ -184,7 +184,7 @@ def ingress(args: TlsPassthroughIngressArgs, annotations: Mapping[str, str]) -> 
     """Return the Ingress of the host, whose path has to be ``/``: nobody but the pod sees one."""
     backend = {"service": {"name": args["service"], "port": {"number": args["port"]}}}
     return {
-        "metadata": {**meta(args), "annotations": dict(annotations)},
+        "metadata": {**meta(args), "annotations": {**annotations, **INGRESS_TIMEOUT}},
         "spec": {
             "ingressClassName": args["ingress_class"],
             "rules": [

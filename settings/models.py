@@ -197,6 +197,9 @@ class SiteSettings(Model):
         ),
     ] = "/"
     replicas: Annotated[int, Field(ge=1, le=100, description="a whole number from 1 to 100")] = 2
+    progress_deadline_seconds: Annotated[
+        int, Field(ge=10, le=3600, description="a whole number of seconds, 10 to 3600")
+    ] = 300
     tls: Annotated[bool, Field(description="true or false")] = False
     resources: Resources = Field(default=Resources(), description="a map of requests, limits")
 

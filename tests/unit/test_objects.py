@@ -25,6 +25,7 @@ SITE: SiteArgs = {
     "port": 8080,
     "health_path": "/healthz",
     "replicas": 2,
+    "progress_deadline_seconds": 300,
     "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}},
     "ingress_class": "nginx",
 }
@@ -154,7 +155,10 @@ def test_the_service_of_a_site_names_the_port_of_its_container() -> None:
 
 
 def test_the_ingress_of_a_site() -> None:
-    assert site_component.ingress("blog", "blog", "blog", None, {**SITE, "path": "/en"})["spec"] == {
+    made = site_component.ingress("blog", "blog", "blog", None, {**SITE, "path": "/en"})
+    # Without a controller there is an error after so many seconds.
+    assert made["metadata"]["annotations"] == {"pulumi.com/timeoutSeconds": "180"}
+    assert made["spec"] == {
         "ingressClassName": "nginx",
         "rules": [
             {

@@ -72,7 +72,7 @@ INGRESS = {
 )
 def test_controllers_that_read_annotations(annotations: dict[str, str], expected: dict[str, str]) -> None:
     assert tls_passthrough.ingress(ARGS, annotations) == {
-        "metadata": {**METADATA, "annotations": expected},
+        "metadata": {**METADATA, "annotations": {**expected, "pulumi.com/timeoutSeconds": "180"}},
         "spec": INGRESS,
     }
 

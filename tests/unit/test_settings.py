@@ -20,7 +20,7 @@ from settings.problems import keys
 ROOT = Path(__file__).parents[2]
 KUBECONFIG = json.dumps({"contexts": [{"name": "here"}], "current-context": "here"})
 DIGEST = "sha256:" + "0" * 64
-SITE_KEYS = "name, source, image, host, path, port, healthPath, replicas, tls, resources"
+SITE_KEYS = "name, source, image, host, path, port, healthPath, replicas, progressDeadlineSeconds, tls, resources"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -65,6 +65,7 @@ def test_the_defaults() -> None:
         "/",
     )
     assert (site.port, site.health_path, site.replicas) == (8080, "/healthz", 2)
+    assert site.progress_deadline_seconds == 300
     assert (loaded.ingress.class_name, loaded.ingress.http_port, loaded.ingress.https_port) == ("auto", 80, 443)
     assert loaded.registry.address == "localhost:32000"
     assert loaded.addons.dns is not None

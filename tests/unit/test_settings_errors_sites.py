@@ -96,6 +96,10 @@ ONE_SITE: dict[str, tuple[dict[str, Any], str]] = {
     "a thousand million replicas": ({"replicas": 10**9}, f".replicas: 1000000000 given; allowed: {REPLICAS}"),
     "half a replica": ({"replicas": 1.5}, f".replicas: 1.5 given; allowed: {REPLICAS}"),
     "replicas that are a text": ({"replicas": "3"}, f'.replicas: "3" given; allowed: {REPLICAS}'),
+    "no time to make progress": (
+        {"progressDeadlineSeconds": 5},
+        ".progressDeadlineSeconds: 5 given; allowed: a whole number of seconds, 10 to 3600",
+    ),
     "tls that is a text": ({"tls": "yes"}, '.tls: "yes" given; allowed: true or false'),
     "tls that is a number": ({"tls": 1}, ".tls: 1 given; allowed: true or false"),
     "resources that are a list": ({"resources": []}, ".resources: [] given; allowed: a map of requests, limits"),
