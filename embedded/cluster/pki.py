@@ -19,10 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from embedded.cluster import plan
+from embedded.errors import Failure
 
 YEAR = datetime.timedelta(days=365)
 CA_LIFETIME = 20 * YEAR
 LEAF_LIFETIME = 10 * YEAR
+BACKDATED = datetime.timedelta(hours=1)
+"""Certificates are valid from so long ago: a clock that is set back a little does no harm."""
 RENEW_BEFORE = YEAR
 """A certificate with less than this left is made anew at the next start."""
 
@@ -74,7 +77,11 @@ def provide(folder: Path) -> bool:
 
     Returns:
         Whether anything was made, so that running components must be started anew.
+
+    Raises:
+        Failure: The machine's clock is before the certificates' time.
     """
+    _check_clock(folder / "ca.crt")
     new_cas = [ca for ca in ("ca", "etcd-ca", "front-proxy-ca") if not _is_valid(folder / f"{ca}.crt")]
     for ca in new_cas:
         _write_ca(folder, ca)
@@ -92,11 +99,27 @@ def provide(folder: Path) -> bool:
     return changed
 
 
+def _check_clock(certificate: Path) -> None:
+    """Refuse to go on with a clock that was set back: nothing would be trusted, and what is made now expires early."""
+    if not certificate.exists():
+        return
+    begin, now = _parsed(certificate).not_valid_before_utc, datetime.datetime.now(datetime.UTC)
+    if now < begin:
+        raise Failure(
+            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, before the cluster's certificates begin, "
+            f"{begin:%Y-%m-%d %H:%M} UTC",
+            fix="set the clock, and run script/up again",
+        )
+
+
+def _parsed(certificate: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(certificate.read_bytes())
+
+
 def _is_valid(certificate: Path) -> bool:
     if not certificate.exists() or not certificate.with_suffix(".key").exists():
         return False
-    parsed = x509.load_pem_x509_certificate(certificate.read_bytes())
-    return parsed.not_valid_after_utc - datetime.datetime.now(datetime.UTC) > RENEW_BEFORE
+    return _parsed(certificate).not_valid_after_utc - datetime.datetime.now(datetime.UTC) > RENEW_BEFORE
 
 
 def _write_ca(folder: Path, name: str) -> None:
@@ -114,7 +137,7 @@ def _write_ca(folder: Path, name: str) -> None:
 
 
 def _write_leaf(folder: Path, identity: Identity) -> None:
-    ca = x509.load_pem_x509_certificate((folder / f"{identity.ca}.crt").read_bytes())
+    ca = _parsed(folder / f"{identity.ca}.crt")
     ca_key = serialization.load_pem_private_key((folder / f"{identity.ca}.key").read_bytes(), password=None)
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)  # noqa: S101 - only _write_ca writes this file
     key = ec.generate_private_key(ec.SECP256R1())
@@ -152,7 +175,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))  # a clock that is set back a little does no harm
+        .not_valid_before(now - BACKDATED)
         .not_valid_after(now + lifetime)
     )
 

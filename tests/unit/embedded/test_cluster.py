@@ -78,6 +78,18 @@ def test_certificates_are_made_once_and_renewed_in_their_last_year(
     assert renewed == {f"{identity.file}.{kind}" for identity in pki.IDENTITIES for kind in ("crt", "key")}
 
 
+def test_a_clock_that_was_set_back_is_told(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if they had been made tomorrow.
+    monkeypatch.setattr(pki, "BACKDATED", datetime.timedelta(days=-1))
+    pki.provide(files.pki)
+    before = {path.name: path.read_bytes() for path in files.pki.iterdir()}
+
+    with pytest.raises(Failure, match=r"this machine's clock says .* UTC, before the cluster's certificates begin, .*"):
+        pki.provide(files.pki)
+
+    assert {path.name: path.read_bytes() for path in files.pki.iterdir()} == before
+
+
 def test_a_new_authority_renews_what_it_vouched_for_and_nothing_else(files: Files) -> None:
     pki.provide(files.pki)
     before = {path.name: path.read_bytes() for path in files.pki.iterdir()}
