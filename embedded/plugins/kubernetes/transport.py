@@ -50,6 +50,8 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._proxy = connection.cluster.get("proxy-url") or _proxy_of(connection.server)
         self._has_answered = False
+        self._absent: UnreachableError | None = None
+        """Why a server that has never answered doesn't: it isn't asked again by each of a hundred resources."""
         self._hurried = False
 
     def hurry(self) -> None:
@@ -75,6 +77,8 @@ class Transport:
             ApiError: The server refused it.
             UnreachableError: The server doesn't answer.
         """
+        if self._absent is not None and not self._has_answered:
+            raise UnreachableError(str(self._absent))
         data = None if body is None else json.dumps(body).encode()
         began, pause = asyncio.get_running_loop().time(), 0.2
         while True:
@@ -89,7 +93,8 @@ class Transport:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 # A server that has answered before is most likely restarting.
                 if last or not self._has_answered or isinstance(error, aiohttp.ClientSSLError):
-                    raise self._unreachable(error) from None
+                    self._absent = self._unreachable(error)
+                    raise self._absent from None
             await asyncio.sleep(min(float(asked), _LONGEST_PAUSE) if asked.isdigit() else pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -171,10 +176,11 @@ class Transport:
     def _unreachable(self, error: Exception) -> UnreachableError:
         server = f"the Kubernetes API server {self._connection.server}"
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            untrusted = getattr(error.certificate_error, "verify_message", None) or error.certificate_error
-            return UnreachableError(
-                f"{server} can't be trusted ({untrusted}); check the certificate-authority of {self._whereabouts}"
-            )
+            untrusted = str(getattr(error.certificate_error, "verify_message", None) or error.certificate_error)
+            fix = f"check the certificate-authority of {self._whereabouts}"
+            if "expired" in untrusted or "not yet valid" in untrusted:
+                fix = "check this machine's clock, else renew the server's certificate"
+            return UnreachableError(f"{server} can't be trusted ({untrusted}); {fix}")
         number = getattr(getattr(error, "os_error", error), "errno", None)
         why: object = os.strerror(number) if number else error
         if isinstance(error, TimeoutError):

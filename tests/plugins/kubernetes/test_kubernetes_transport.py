@@ -1,6 +1,7 @@
 """An API server that restarts while it is used: what is repeated, for how long, and what isn't."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
@@ -112,6 +113,21 @@ def test_a_server_that_never_answered_is_not_waited_for() -> None:
         await server.stop()
         with pytest.raises(UnreachableError, match="Connection refused"):
             await asyncio.wait_for(sender.request("GET", "/"), transport._BUSY_SECONDS)
+
+    run(server, work)
+
+
+def test_a_server_that_never_answered_is_asked_once() -> None:
+    server = Server((200, DONE))
+
+    async def work(sender: Transport) -> None:
+        await server.stop()
+        with pytest.raises(UnreachableError) as first:
+            await sender.request("GET", "/one")
+        await server.start()
+        # A hundred resources would wait for a hundred timeouts.
+        with pytest.raises(UnreachableError, match=re.escape(str(first.value))):
+            await sender.request("GET", "/two")
 
     run(server, work)
 
