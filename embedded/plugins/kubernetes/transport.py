@@ -16,7 +16,7 @@ from .errors import ApiError, Json, PluginError, UnreachableError
 from .kubeconfig import Connection
 
 _BUSY_SECONDS = 6.0
-"""How long a request is repeated while the server is overloaded, or starting."""
+"""How long a request is repeated while the server is overloaded, or starting: nobody has seen it answer yet."""
 
 _RESTART_SECONDS = 60.0
 """How long a request is repeated once a server that has answered before doesn't any more: it may be restarting."""
@@ -91,8 +91,9 @@ class Transport:
                         return await self._answer(response)
                     asked = response.headers.get("Retry-After", "")
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                # A server that has answered before is most likely restarting.
-                if last or not self._has_answered or isinstance(error, aiohttp.ClientSSLError):
+                # A server that has answered before is most likely restarting, and so may one be whose machine is there.
+                may_come = self._has_answered or isinstance(_of_system(error), ConnectionRefusedError)
+                if last or not may_come or isinstance(error, aiohttp.ClientSSLError):
                     self._absent = self._unreachable(error)
                     raise self._absent from None
             await asyncio.sleep(min(float(asked), _LONGEST_PAUSE) if asked.isdigit() else pause)
@@ -181,7 +182,7 @@ class Transport:
             if "expired" in untrusted or "not yet valid" in untrusted:
                 fix = "check this machine's clock, else renew the server's certificate"
             return UnreachableError(f"{server} can't be trusted ({untrusted}); {fix}")
-        number = getattr(getattr(error, "os_error", error), "errno", None)
+        number = getattr(_of_system(error), "errno", None)
         why: object = os.strerror(number) if number else error
         if isinstance(error, TimeoutError):
             why = "no answer in time"
@@ -193,6 +194,11 @@ class Transport:
     @property
     def _whereabouts(self) -> str:
         return f"context {self._connection.context!r} ({self._connection.source})"
+
+
+def _of_system(error: Exception) -> object:
+    """The operating system's error in one of the client's, where there is one."""
+    return getattr(error, "os_error", error)
 
 
 async def _is_passing(response: aiohttp.ClientResponse) -> bool:

@@ -106,18 +106,34 @@ def test_a_server_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     run(server, work)
 
 
-def test_a_server_that_never_answered_is_not_waited_for() -> None:
+def test_a_server_that_never_answered_is_soon_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_BUSY_SECONDS", 1)
     server = Server()
 
     async def work(sender: Transport) -> None:
         await server.stop()
         with pytest.raises(UnreachableError, match="Connection refused"):
-            await asyncio.wait_for(sender.request("GET", "/"), transport._BUSY_SECONDS)
+            await asyncio.wait_for(sender.request("GET", "/"), transport._RESTART_SECONDS)
 
     run(server, work)
 
 
-def test_a_server_that_never_answered_is_asked_once() -> None:
+def test_a_server_that_is_just_starting_is_waited_for() -> None:
+    server = Server((200, DONE))
+
+    async def work(sender: Transport) -> None:
+        await server.stop()
+        waiting = asyncio.create_task(sender.request("GET", "/"))
+        done, _ = await asyncio.wait([waiting], timeout=1)
+        assert not done
+        await server.start()
+        assert (await waiting).body == DONE
+
+    run(server, work)
+
+
+def test_a_server_that_never_answered_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_BUSY_SECONDS", 1)
     server = Server((200, DONE))
 
     async def work(sender: Transport) -> None:
