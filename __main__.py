@@ -21,6 +21,7 @@ from components.addons.dns import Dns
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.addons.ingress import IngressController
 from components.addons.jaeger import Jaeger
+from components.addons.knative import Knative
 from components.addons.logs import Logs
 from components.addons.metrics_server import MetricsServer
 from components.addons.prometheus import Prometheus
@@ -222,6 +223,22 @@ if addons.rbac:
         in_cluster,
     )
     pulumi.export("rbac_commands", rbac.commands)
+
+if addons.knative:
+    knative = Knative(
+        "knative",
+        {
+            "domain": addons.knative.domain,
+            "ingress_class": ingress_class,
+            "ingress_namespace": ingress_namespace,
+            "http_port": settings.ingress.http_port,
+            "registry": settings.registry.address,
+            "stable_window": addons.knative.stable_window,
+            "scale_to_zero_grace_period": addons.knative.scale_to_zero_grace_period,
+        },
+        in_cluster,
+    )
+    pulumi.export("knative_url", knative.url_pattern)
 
 if addons.cilium:
     Cilium(

@@ -11,6 +11,11 @@ ADMINISTRATOR = {
     "ClusterRoleBinding dashboard-admin": "It is there only where the configuration has addons.dashboard.access: admin."
 }
 
+PULLER = "The controller asks registries for digests, with the credentials of the pods' accounts."
+KNATIVE_CERTIFICATES = "Certificates of Knative's Ingresses are in Secrets of all namespaces."
+ACTIVATOR = "It waits until it has seen the Secrets of its own namespace, where its certificate would be."
+WATCHES_KNATIVE = "It watches Knative's objects."
+
 EDITORS = "Whom the configuration names in addons.rbac changes Secrets in these namespaces, and so reads them."
 
 EXEMPTIONS: dict[str, dict[str, str]] = {
@@ -47,6 +52,12 @@ EXEMPTIONS: dict[str, dict[str, str]] = {
     "rbac-admin": ADMINISTRATOR,
     "rbac-secrets": {
         **ADMINISTRATOR,
+        "ClusterRole knative-serving-controller": PULLER,
+        "ClusterRole knative-serving-gateway": KNATIVE_CERTIFICATES,
+        "ClusterRoleBinding knative-serving-controller": PULLER,
+        "ClusterRoleBinding knative-serving-gateway": KNATIVE_CERTIFICATES,
+        "Role knative-serving/knative-serving-activator": ACTIVATOR,
+        "RoleBinding knative-serving/knative-serving-activator": ACTIVATOR,
         "ClusterRole traefik": "Certificates of Ingresses are in Secrets of all namespaces.",
         "ClusterRoleBinding traefik": "Certificates of Ingresses are in Secrets of all namespaces.",
         "RoleBinding */rbac-admin": EDITORS,
@@ -61,6 +72,10 @@ EXEMPTIONS: dict[str, dict[str, str]] = {
         "Deployment dashboard/dashboard": (
             "kube-web-view reads the cluster with it; Headlamp only finds the API server where it is mounted."
         ),
+        **{
+            f"Deployment knative-serving/{program}": WATCHES_KNATIVE
+            for program in ("activator", "autoscaler", "controller", "gateway", "webhook")
+        },
         "Deployment kube-system/coredns": "It watches Services and EndpointSlices.",
         "Deployment kube-system/metrics-server": "It watches pods and nodes, and asks the kubelets for their metrics.",
         "Deployment local-path-storage/local-path-provisioner": "It watches claims and makes volumes for them.",

@@ -87,14 +87,14 @@ class Settings(Model):
     @field_validator("addons", mode="before")
     @classmethod
     def _complete_addons(cls, addons: Any, info: ValidationInfo) -> Any:
-        """Fill in the hosts of the addons' pages, which depend on the domain."""
+        """Fill in the hosts of the addons, which depend on the domain."""
         if not isinstance(addons, dict):
             return addons
-        defaults = {"dashboard": True, "prometheus": False, "rancher": False}
-        given = {name: addons.get(name, default) for name, default in defaults.items()}
+        named = {"dashboard": "host", "prometheus": "host", "knative": "domain", "rancher": "host"}
+        given = {name: addons.get(name, name == "dashboard") for name in named}
         domain = info.data.get("domain", "localhost")
         return addons | {
-            name: {"host": f"{name}.{domain}"} | ({} if options is True else options)
+            name: {named[name]: f"{name}.{domain}"} | ({} if options is True else options)
             for name, options in given.items()
             if options is True or isinstance(options, dict)
         }
@@ -134,6 +134,7 @@ class Settings(Model):
             usable = {name: value for name, value in raw.items() if name not in invalid}
             raise SettingsError([*problems, *clashes.of_sites(_valid_sites(cls, usable), {})]) from None
         problems += clashes.of_sites(enumerate(settings.sites), settings.addons.hosts)
+        problems += clashes.of_knative(settings.sites, settings.addons)
         problems += clashes.of_charts(settings.charts, settings.sites)
         problems += clashes.of_ports(settings.ingress, settings.registry, settings.addons)
         if problems:

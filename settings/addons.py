@@ -138,6 +138,27 @@ class JaegerSettings(Model):
     max_traces: Annotated[int, Field(ge=100, le=100_000, description="a whole number from 100 to 100000")] = 10_000
 
 
+def _window(duration: str) -> str:
+    if not 6 <= int(duration.removesuffix("s")) <= 3600:
+        raise ValueError(duration)
+    return duration
+
+
+Window = Annotated[
+    str,
+    Field(pattern=r"^[1-9][0-9]{0,3}s$", description='whole seconds from 6 to 3600, such as "60s"'),
+    AfterValidator(_window),
+]
+
+
+class KnativeSettings(Model):
+    """Options of the addon ``knative``."""
+
+    domain: Host
+    stable_window: Window = "60s"
+    scale_to_zero_grace_period: Window = "30s"
+
+
 class PrometheusSettings(Model):
     """Options of the addon ``prometheus``."""
 
@@ -218,6 +239,9 @@ class AddonSettings(Model):
         "viewers", "editors", "admins", "namespaces"
     )
     jaeger: Annotated[JaegerSettings | None, BeforeValidator(_toggle)] = _off_unless_named("maxTraces")
+    knative: Annotated[KnativeSettings | None, BeforeValidator(_toggle)] = _off_unless_named(
+        "domain", "stableWindow", "scaleToZeroGracePeriod"
+    )
     cilium: Annotated[CiliumSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(CiliumSettings))
     gpu: Annotated[GpuSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(GpuSettings))
     istio: Annotated[IstioSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(IstioSettings))

@@ -42,6 +42,15 @@ class Clashes:
                 # All TLS for its host is the addon's, whatever the path.
                 yield self._taken(f"sites[{index}].host", site.host, f"addons.{hosts[site.host]}", "another host")
 
+    def of_knative(self, sites: Iterable[SiteSettings], addons: AddonSettings) -> Iterator[str]:
+        """Yield which hosts are among those of the domain of Knative Services."""
+        if addons.knative:
+            hosts = {f"addons.{addon}.host": host for addon, host in addons.hosts.items()}
+            hosts |= {f"sites[{index}].host": site.host for index, site in enumerate(sites)}
+            for key, host in hosts.items():
+                if host.partition(".")[2] == addons.knative.domain:
+                    yield self._taken(key, host, "addons.knative.domain", "another domain")
+
     def of_charts(self, charts: Iterable[ChartSettings], sites: Iterable[SiteSettings]) -> Iterator[str]:
         """Yield what the charts take from each other and from the sites."""
         namespaces = {site.name: f"sites[{index}]" for index, site in enumerate(sites)}

@@ -22,6 +22,7 @@ ADDON_NAMESPACES: Mapping[str, str] = {
     "ingress": "ingress",
     "istio-system": "istio",
     "jaeger": "jaeger",
+    "knative-serving": "knative",
     "linkerd": "linkerd",
     "local-path-storage": "storage",
     "logs": "logs",

@@ -16,7 +16,7 @@ from embedded.images.archive import Entry, Image
 from embedded.images.prometheus_image import PrometheusImage
 from embedded.images.python_image import INTERPRETER, PACKAGES, PythonImage
 from embedded.toolchain import Toolchain
-from embedded.toolchain.gomod import CLUSTER, JAEGER, LOKI, METRICS_SERVER, OTEL_COLLECTOR, PROMETHEUS
+from embedded.toolchain.gomod import CLUSTER, JAEGER, KNATIVE, LOKI, METRICS_SERVER, OTEL_COLLECTOR, PROMETHEUS
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NONROOT = 65532
@@ -203,6 +203,18 @@ def _jaeger(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
     ]
 
 
+def _knative(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
+    programs = toolchain.addons[KNATIVE.name]
+    return [
+        _image(
+            f"gcr.io/knative-releases/knative.dev/serving/cmd/{program}:v{KNATIVE.release}",
+            [Entry(f"/ko-app/{program}", programs / program)],
+            {"Entrypoint": [f"/ko-app/{program}"], "User": f"{_NONROOT}"},
+        )
+        for program in ("activator", "autoscaler", "controller", "queue", "webhook")
+    ]
+
+
 def _metrics_server(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
     return [
         _image(
@@ -236,6 +248,7 @@ def _prometheus(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
 _ADDONS: Mapping[str, Callable[[Toolchain, Mapping[str, Any]], list[Source]]] = {
     "dashboard": _dashboard,
     "jaeger": _jaeger,
+    "knative": _knative,
     "logs": _logs,
     "metrics-server": _metrics_server,
     "prometheus": _prometheus,

@@ -217,9 +217,20 @@ OTEL_COLLECTOR = Module(
     stamps={"main.version": "go.opentelemetry.io/collector/otelcol"},
 )
 
+KNATIVE = Module(
+    folder=_HERE / "knative",
+    product="Knative Serving",
+    main="knative.dev/serving",
+    # The module of each release has a version of its own: https://github.com/knative/serving/releases/tag/knative-v1.23.0
+    release="1.23.0",
+    stamps={"knative.dev/pkg/changeset.rev": "release"},
+    after=CLUSTER,
+)
+
 ADDONS: Mapping[str, Sequence[Module]] = {
     **dict.fromkeys(("charts", "gpu", "istio", "linkerd", "rancher"), (HELM,)),
     "jaeger": (JAEGER,),
+    "knative": (KNATIVE,),
     "logs": (OTEL_COLLECTOR, LOKI),
     "metrics-server": (METRICS_SERVER,),
     "prometheus": (PROMETHEUS,),

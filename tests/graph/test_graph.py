@@ -463,6 +463,38 @@ def test_the_metrics_server_takes_any_certificate_of_a_kubelet_only_if_told(inse
     assert ("--kubelet-insecure-tls" in pod["containers"][0]["args"]) is insecure
 
 
+def test_knative_is_removed_while_its_controller_can_still_let_its_objects_go(recording: Recording) -> None:
+    scaled = run({"addons": {"knative": {"domain": "apps.localhost"}}, "ingress": {"httpPort": 8080}})
+    new = {urn: each for urn, each in scaled.resources.items() if urn not in recording.resources}
+    component = next(urn for urn, each in new.items() if each.name == "knative")
+    assert {each.parent for urn, each in new.items() if urn != component} == {component}
+
+    def before(name: str) -> set[str]:
+        [resource] = [each for each in new.values() if each.name == name]
+        return {urn.rpartition("::")[2] for urn in resource.dependencies}
+
+    others = {"services", "configurations", "revisions", "ingresses", "podautoscalers", "images"}
+    assert {f"knative-{plural}" for plural in others} <= before("knative-controller")
+    # What comes after it is removed before it.
+    for finalized in ("knative-routes", "knative-domainmappings"):
+        assert "knative-controller" in before(finalized)
+        assert finalized in before("knative-controller-service")
+        assert finalized in before("knative-webhook")
+    for configuration in ("defaulting", "validation", "config"):
+        assert "knative-webhook-service" in before(f"knative-{configuration}")
+    controller = scaled.find("Deployment", "knative-controller")
+    assert controller.inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    for program in ("autoscaler", "activator", "webhook", "gateway"):
+        assert "annotations" not in scaled.find("Deployment", f"knative-{program}").inputs["metadata"]
+
+    ingress = scaled.find("Ingress", "knative-gateway-ingress")
+    assert [rule["host"] for rule in ingress.inputs["spec"]["rules"]] == ["*.apps.localhost"]
+    edges = {urn.rpartition("::")[2] for urn in ingress.property_dependencies["spec"]}
+    assert {"knative-gateway-service", "ingress-class"} <= edges
+    assert scaled.find("ConfigMap", "knative-config-domain").inputs["data"] == {"apps.localhost": ""}
+    assert scaled.stack_outputs["knative_url"] == "http://{name}-{namespace}.apps.localhost:8080/"
+
+
 def test_traefik_traces_to_jaeger_and_does_not_wait_for_it(recording: Recording) -> None:
     traced = run({"addons": {"jaeger": {"maxTraces": 500}}})
     new = {urn: each for urn, each in traced.resources.items() if urn not in recording.resources}

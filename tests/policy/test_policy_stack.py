@@ -26,6 +26,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "metrics": {"addons": {"metrics-server": True, "prometheus": True}},
     "logs": {"addons": {"logs": True}},
     "jaeger": {"addons": {"jaeger": True}},
+    "knative": {"addons": {"knative": True}},
     "rights": {"addons": {"rbac": {"viewers": ["alice"], "editors": ["group:ops"], "admins": ["account:ci"]}}},
     "charts": {"addons": dict.fromkeys(("cilium", "gpu", "istio", "linkerd", "rancher"), True)},
     "hubble": {"addons": {"cilium": {"hubble": True}}},

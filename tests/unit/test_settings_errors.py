@@ -16,7 +16,7 @@ from tests.unit.test_settings import project as project
 SOURCE = "a folder inside the project, relative to it, with an index.html or a Dockerfile in it"
 ADDONS = (
     "dns, storage, registry, ingress, dashboard, metrics-server, prometheus, logs, rbac, jaeger, "
-    "cilium, gpu, istio, linkerd, rancher"
+    "knative, cilium, gpu, istio, linkerd, rancher"
 )
 PEOPLE = "a list of users (NAME), groups (group:NAME) and accounts to make (account:NAME)"
 AUTO = "true, false, auto (unless the cluster has its own), or a map of auto"
@@ -156,6 +156,28 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
         ["addons.jaeger.maxTraces: 99 given; allowed: a whole number from 100 to 100000"],
     ),
     ({"addons": {"jaeger": {"max": 1}}}, ["addons.jaeger.max: unknown key; allowed: maxTraces"]),
+    *(
+        (
+            {"addons": {"knative": {"stableWindow": window}}},
+            [f'addons.knative.stableWindow: "{window}" given; allowed: whole seconds from 6 to 3600, such as "60s"'],
+        )
+        for window in ("5s", "3601s", "1m", "10")
+    ),
+    (
+        {"addons": {"knative": {"domain": "Knative"}}},
+        ['addons.knative.domain: "Knative" given; allowed: a host name in lower case'],
+    ),
+    (
+        {
+            "sites": [{"name": "shop", "image": f"shop@sha256:{'0' * 64}", "host": "shop.apps.localhost"}],
+            "addons": {"dashboard": {"host": "dashboard.apps.localhost"}, "knative": {"domain": "apps.localhost"}},
+        },
+        [
+            f"{key}: {host}.apps.localhost is taken by inspiration:addons.knative.domain; "
+            "give one of them another domain"
+            for key, host in (("addons.dashboard.host", "dashboard"), ("sites[0].host", "shop"))
+        ],
+    ),
     (
         {"addons": {"prometheus": {"retention": "7 days", "size": "100m"}}},
         [

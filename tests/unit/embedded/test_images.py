@@ -15,6 +15,7 @@ from rich.console import Console
 
 from components.addons import jaeger, metrics_server
 from components.addons.dashboard import kube_web_view
+from components.addons.knative import programs as knative
 from components.addons.logs import collector, loki
 from embedded import images, paths
 from embedded.images import catalogue
@@ -221,6 +222,7 @@ def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
         ({"prometheus": {"retention": "7d"}}, ["prometheus"]),
         ({"logs": {}}, ["loki", "opentelemetry-collector-k8s"]),
         ({"jaeger": {}}, ["jaeger"]),
+        ({"knative": {}}, ["activator", "autoscaler", "controller", "queue", "webhook"]),
     ],
 )
 def test_an_addon_brings_its_images_when_it_is_on(
@@ -232,6 +234,7 @@ def test_an_addon_brings_its_images_when_it_is_on(
 def test_addons_have_the_images_that_their_components_name(toolchain: Toolchain) -> None:
     made = {image.reference for image in catalogue.addons(toolchain, ADDONS) if isinstance(image, Image)}
     assert {kube_web_view.CADDY_IMAGE, metrics_server.IMAGE, loki.IMAGE, collector.IMAGE, jaeger.IMAGE} <= made
+    assert {knative.image(name) for name in ("queue", *(each.name for each in knative.PROGRAMS))} <= made
 
 
 def test_what_an_image_runs_is_in_it(toolchain: Toolchain) -> None:
