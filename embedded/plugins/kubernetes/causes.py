@@ -17,6 +17,24 @@ LOG_LINES = 10
 _EVENT = Kind("v1", "Event")
 _MOST_EVENTS = 3
 
+_NODE = Kind("v1", "Node")
+_MOST_NODES = 3
+_TAINTED = "untolerated taint"
+"""What the scheduler says of nodes, without the taints."""
+_TAINTS = {
+    "node.kubernetes.io/disk-pressure": "its disk is nearly full: make room",
+    "node.kubernetes.io/memory-pressure": "it is short of memory",
+    "node.kubernetes.io/network-unavailable": "its network isn't set up",
+    "node.kubernetes.io/not-ready": "it isn't ready",
+    "node.kubernetes.io/pid-pressure": "it runs too many processes",
+    "node.kubernetes.io/unreachable": "its kubelet has stopped reporting",
+    "node.kubernetes.io/unschedulable": "it was cordoned: kubectl uncordon",
+}
+"""Those that Kubernetes sets itself. Source: its documentation, "Well-Known Labels, Annotations and Taints"."""
+
+_NEVER_RAN = ("ContainerCannotRun", "StartError")
+"""Reasons for an end before the container's own program began; the message says more than the exit code."""
+
 
 def from_pods(pods: list[Json]) -> list[str]:
     """What keeps pods from being ready, the same cause once."""
@@ -67,6 +85,8 @@ def _of_container(container: Json) -> str | None:
 
 def _exit(end: Json) -> str:
     reason = f", {end['reason']}" if end.get("reason") not in (None, "Error", "Completed") else ""
+    if end.get("reason") in _NEVER_RAN and end.get("message"):
+        reason += f": {' '.join(end['message'].split())}"
     return f"exit code {end.get('exitCode', 'unknown')}{reason}"
 
 
@@ -91,6 +111,8 @@ async def explain(client: "Client", live: Json, others: Others) -> list[str]:
     pods = _pods(live, others)
     causes = visible(live, others) + _of_kind(live, others)
     try:
+        if any(_TAINTED in cause for cause in causes):
+            causes += await _taints(client)
         for pod in _most_telling(pods):
             causes += await _of_logs(client, pod)
             causes += await _events(client, pod, only={"Unhealthy", "Failed", "FailedMount", "FailedCreatePodSandBox"})
@@ -134,6 +156,18 @@ def _of_ingress(live: Json, others: Others) -> list[str]:
     if not missing and name:
         return [f"its controller would be {classes[name]['spec'].get('controller')}; check that it runs"]
     return []
+
+
+async def _taints(client: "Client") -> list[str]:
+    """Which taints keep pods off the nodes, and what those that are well known mean."""
+    nodes = (await client.list_objects(_NODE, None)).get("items") or []
+    found = []
+    for node in nodes[:_MOST_NODES]:
+        for taint in (node.get("spec") or {}).get("taints") or []:
+            if taint.get("effect") != "PreferNoSchedule":
+                meaning = f" ({_TAINTS[taint['key']]})" if taint["key"] in _TAINTS else ""
+                found.append(f"node {node['metadata']['name']} has the taint {taint['key']}{meaning}")
+    return [*dict.fromkeys(found)]
 
 
 async def _of_logs(client: "Client", pod: Json) -> list[str]:

@@ -1,11 +1,14 @@
 """When objects are ready, and what is said of them while they aren't."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import pytest
 
 from embedded.plugins.kubernetes import causes, readiness
 from embedded.plugins.kubernetes.awaiting import holding
+from embedded.plugins.kubernetes.client import Client
+from embedded.plugins.kubernetes.kinds import Kind
 from embedded.plugins.kubernetes.related import label_selector
 
 API_VERSIONS = {
@@ -203,6 +206,13 @@ def running(state: dict[str, Any], **more: Any) -> dict[str, Any]:
             ),
             ["container c crashes again and again (exit code 137, OOMKilled)"],
         ),
+        (
+            running(
+                {"waiting": {"reason": "CrashLoopBackOff"}},
+                lastState={"terminated": {"exitCode": 128, "reason": "StartError", "message": "init was\nOOM-killed"}},
+            ),
+            ["container c crashes again and again (exit code 128, StartError: init was OOM-killed)"],
+        ),
         (running({"terminated": {"exitCode": 1, "reason": "Error"}}), ["container c crashed (exit code 1)"]),
         (running({"terminated": {"exitCode": 0}}), []),
         (running({"running": {}}), ["container c is running but not ready"]),
@@ -216,6 +226,32 @@ def running(state: dict[str, Any], **more: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_causes_of_pods(thing: dict[str, Any], expected: list[str]) -> None:
     assert causes.from_pods([thing]) == expected
+
+
+class Nodes:
+    """A cluster with one node, of which nobody has noted an event."""
+
+    def __init__(self, *taints: dict[str, str]) -> None:
+        self._node = {"metadata": {"name": "one"}, "spec": {"taints": list(taints)}}
+
+    async def list_objects(self, kind: Kind, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"items": [self._node] if kind.name == "Node" else []}
+
+
+def test_the_taints_that_the_scheduler_leaves_out_are_named() -> None:
+    message = "0/1 nodes are available: 1 node(s) had untolerated taint(s)."
+    waits = pod(**condition("PodScheduled", "False", message=message))
+    nodes = Nodes(
+        {"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule"},
+        {"key": "example.com/gpu", "effect": "NoSchedule"},
+        {"key": "example.com/rather-not", "effect": "PreferNoSchedule"},
+    )
+    found = asyncio.run(causes.explain(cast("Client", nodes), live("Deployment"), {"Pod": [waits]}))
+    assert found == [
+        f"no node can take it: {message}",
+        "node one has the taint node.kubernetes.io/disk-pressure (its disk is nearly full: make room)",
+        "node one has the taint example.com/gpu",
+    ]
 
 
 def test_the_same_cause_is_named_once() -> None:
