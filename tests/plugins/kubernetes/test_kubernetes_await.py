@@ -196,6 +196,24 @@ def test_the_cause_is_in_the_error(project: KubernetesProject, cluster_access: C
     assert "9 to update" in project.preview()
 
 
+def test_an_ingress_class_without_a_controller_is_named(project: KubernetesProject, cluster_access: Cluster) -> None:
+    project.declare("""
+    IN_CLASS = {"name": NS}
+    ours = K.networking.v1.IngressClass("class", metadata=IN_CLASS, spec={"controller": "example.com/nobody"})
+    service = K.core.v1.Service("web", metadata=named("web", skipAwait="true"), spec={
+        "selector": {"app": "web"}, "ports": [{"port": 80}]})
+    K.networking.v1.Ingress("ingress", metadata=named("ingress", timeoutSeconds="5"), spec={
+        "ingress_class_name": ours.metadata.name,
+        "default_backend": {"service": {"name": service.metadata.name, "port": {"number": 80}}}})
+    """)
+    cluster_access.kubectl("create", "-n", project.namespace, "-f", "-", stdin=ENDPOINTS)
+    shown = project.up(fails=True)
+    first = f"Ingress {project.namespace}/ingress isn't ready after 5 s: no ingress controller has given it an address"
+    assert first in shown
+    assert "its controller would be example.com/nobody; check that it runs" in shown
+    project.pulumi("destroy", "--yes")
+
+
 def test_a_quota_is_named(project: KubernetesProject) -> None:
     project.declare(
         POD,
