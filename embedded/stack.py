@@ -65,8 +65,7 @@ class Stack:
             Failure: It was killed.
             KeyboardInterrupt: It was interrupted, and has ended.
         """
-        for pid in stack_lock.release_dead(self._state / "pulumi", PROJECT_NAME, STACK):
-            sys.stderr.write(f"removed the lock of an earlier pulumi (pid {pid}), which was killed\n")
+        self._take_over()
         interrupted = False
         with subprocess.Popen(["pulumi", *arguments], cwd=self._project, env=self._merged()) as pulumi:
             while True:
@@ -97,6 +96,30 @@ class Stack:
         )  # fmt: skip
         outputs: dict[str, Any] = json.loads(done.stdout)
         return outputs
+
+    def _take_over(self) -> None:
+        """Make way where an earlier Pulumi was killed: take away its lock, and the record of what it was doing then.
+
+        Pulumi would warn of these pending operations each time from now on. Here nothing has to be found out by hand
+        about them: what was made is adopted by the operation that makes it again.
+        """
+        pids = stack_lock.release_dead(self._state / "pulumi", PROJECT_NAME, STACK)
+        if not pids:
+            return
+        for pid in pids:
+            sys.stderr.write(
+                f"removed the lock of an earlier pulumi (pid {pid}), which was killed; going on from there\n"
+            )
+        exported = self._pulumi("stack", "export", "--stack", STACK)
+        if exported.returncode == 0 and json.loads(exported.stdout)["deployment"].get("pending_operations"):
+            # An import drops them. Where it fails, they only stay.
+            self._pulumi("stack", "import", "--stack", STACK, text=exported.stdout)
+
+    def _pulumi(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self._project, env=self._merged(), input=text, capture_output=True, text=True, check=False,
+        )  # fmt: skip
 
     def _merged(self) -> dict[str, str]:
         return {**os.environ, **self._environment}
