@@ -15,6 +15,7 @@ from components.addons.catalogue.gpu import GpuOperator
 from components.addons.catalogue.istio import Istio
 from components.addons.catalogue.linkerd import Linkerd
 from components.addons.catalogue.rancher import Rancher
+from components.addons.cert import Cert
 from components.addons.chart import ChartAddon
 from components.addons.dashboard import Dashboard
 from components.addons.dns import Dns
@@ -239,6 +240,18 @@ if addons.knative:
         in_cluster,
     )
     pulumi.export("knative_url", knative.url_pattern)
+
+if addons.cert:
+    cert = Cert(
+        "cert",
+        {
+            "authority": authority,
+            "acme": {"server": acme.server, "email": acme.email} if (acme := addons.cert.acme) else None,
+            "ingress_class": ingress_class,
+        },
+        in_cluster,
+    )
+    pulumi.export("cert_issuers", cert.issuers)
 
 if addons.cilium:
     Cilium(

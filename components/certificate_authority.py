@@ -37,17 +37,22 @@ class CertificateAuthorityArgs(TypedDict):
     """Private key of ``certificate``, unencrypted PEM."""
 
 
-class CertificateArgs(TypedDict):
+class SecretArgs(TypedDict):
+    """Where a certificate and its key are."""
+
+    secret_name: str
+    """Name of the Secret."""
+    namespace: pulumi.Input[str]
+    """Namespace of the Secret."""
+    component: str
+    """The part that who uses it plays in the stack, such as ``site``; a label of the Secret."""
+
+
+class CertificateArgs(SecretArgs):
     """A certificate of a server, or of a client that servers know by it."""
 
     hosts: list[str]
     """DNS names that it is valid for, ≥ 1; ``*.`` stands for one label."""
-    secret_name: str
-    """Name of its Secret."""
-    namespace: pulumi.Input[str]
-    """Namespace of its Secret."""
-    component: str
-    """The part that its server plays in the stack, such as ``site``; a label of the Secret."""
     peers: NotRequired[bool]
     """Whether programs know each other by it: then it is good for clients too, and the Secret has the authority's
     certificate as ``ca.crt``. Default ``False``."""
@@ -130,9 +135,24 @@ class CertificateAuthority(pulumi.ComponentResource):
         stored = Secret(f"{name}-secret", **secret(args, chain, key.private_key_pem_pkcs8, authority), opts=opts)
         return Certificate(leaf.cert_pem, stored.metadata.name)
 
+    def delegate(self, name: str, args: SecretArgs, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+        """Put the authority itself into a Secret, for a program of the cluster that issues certificates in its name.
+
+        Whoever can read that Secret can issue any certificate.
+
+        Args:
+            name: Name of the resource.
+            args: Where to put it.
+            opts: The component that the program belongs to, as ``parent``.
+
+        Returns:
+            Name of the Secret; known once it exists.
+        """
+        return Secret(name, **secret(args, self.certificate, self._key), opts=opts).metadata.name
+
 
 def secret(
-    args: CertificateArgs,
+    args: SecretArgs,
     chain: pulumi.Output[str],
     key: pulumi.Output[str],
     authority: pulumi.Output[str] | None = None,
@@ -140,7 +160,7 @@ def secret(
     """Return the Secret of a certificate, as ``kubectl create secret tls`` makes it.
 
     Args:
-        args: What the certificate is for.
+        args: Where it is put.
         chain: The certificate, then its authority's, which may be an intermediate one; PEM.
         key: Its private key, PEM.
         authority: The authority's certificate, PEM, where the Secret is to have it as ``ca.crt``.

@@ -86,3 +86,36 @@ EXEMPTIONS: dict[str, dict[str, str]] = {
         "Service container-registry/registry": "The nodes and the Docker Engine use the registry at its NodePort.",
     },
 }
+
+READS_SECRETS = "Certificates and their keys, and the keys of issuers, are in Secrets of all namespaces."
+OF_THE_WEBHOOK = "The authority of the webhook's certificate is in a Secret that it makes itself."
+WITHOUT_PROBES = "Upstream's chart gives it none, and it serves nobody."
+CERT_MANAGER = (
+    "cainjector",
+    *(f"controller-{of}" for of in ("certificates", "challenges", "clusterissuers", "issuers", "orders")),
+)
+"""What the roles of cert-manager that read Secrets are called, after its name."""
+
+OF_CHARTS: dict[str, dict[str, str]] = {
+    "liveness-probe": {"Deployment cert-manager/cert-manager-cainjector": WITHOUT_PROBES},
+    "rbac-secrets": {
+        **{f"ClusterRole cert-manager-{name}": READS_SECRETS for name in CERT_MANAGER},
+        **{f"ClusterRoleBinding cert-manager-{name}": READS_SECRETS for name in CERT_MANAGER},
+        "Role cert-manager/cert-manager-webhook:dynamic-serving": OF_THE_WEBHOOK,
+        "RoleBinding cert-manager/cert-manager-webhook:dynamic-serving": OF_THE_WEBHOOK,
+    },
+    "readiness-probe": {
+        "Deployment cert-manager/cert-manager": WITHOUT_PROBES,
+        "Deployment cert-manager/cert-manager-cainjector": WITHOUT_PROBES,
+    },
+    "service-account-token": {
+        "Deployment cert-manager/cert-manager": "It watches Certificates, and issues them.",
+        "Deployment cert-manager/cert-manager-cainjector": "It tells the API server which authorities webhooks have.",
+        "Deployment cert-manager/cert-manager-webhook": "It asks the API server who may approve a request.",
+        "Job cert-manager/cert-manager-startupapicheck": "It asks the API server for a Certificate, to see if it can.",
+    },
+}
+"""The same for objects of charts, which aren't known before Helm has rendered them."""
+
+for _rule, _exempt in OF_CHARTS.items():
+    EXEMPTIONS.setdefault(_rule, {}).update(_exempt)

@@ -159,6 +159,28 @@ class KnativeSettings(Model):
     scale_to_zero_grace_period: Window = "30s"
 
 
+class AcmeSettings(Model):
+    """An authority on the internet, which issues certificates to who shows that a host name is theirs."""
+
+    server: Annotated[
+        str, Field(pattern=r"^https://[^\s/]+(/[^\s]*)?$", description="the URL of an ACME directory, https://…")
+    ] = "https://acme-v02.api.letsencrypt.org/directory"
+    email: Annotated[
+        str,
+        Field(
+            max_length=254,
+            pattern=r"^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$",
+            description="the e-mail address that the authority writes to",
+        ),
+    ]
+
+
+class CertSettings(Model):
+    """Options of the addon ``cert``."""
+
+    acme: AcmeSettings | None = Field(default=None, description=f"a map of {', '.join(keys(AcmeSettings))}")
+
+
 class PrometheusSettings(Model):
     """Options of the addon ``prometheus``."""
 
@@ -242,6 +264,7 @@ class AddonSettings(Model):
     knative: Annotated[KnativeSettings | None, BeforeValidator(_toggle)] = _off_unless_named(
         "domain", "stableWindow", "scaleToZeroGracePeriod"
     )
+    cert: Annotated[CertSettings | None, BeforeValidator(_toggle)] = _off_unless_named("acme")
     cilium: Annotated[CiliumSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(CiliumSettings))
     gpu: Annotated[GpuSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(GpuSettings))
     istio: Annotated[IstioSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(IstioSettings))

@@ -15,6 +15,7 @@ from settings.sources import folder_of_site
 
 ADDON_NAMESPACES: Mapping[str, str] = {
     "cattle-system": "rancher",
+    "cert-manager": "cert",
     "cilium": "cilium",
     "container-registry": "registry",
     "dashboard": "dashboard",

@@ -31,6 +31,8 @@ class Release:
     """URL of the chart repository."""
     crds: bool = True
     """Whether to install the definitions in the chart's folder ``crds``."""
+    value_file: str | None = None
+    """YAML of a values file, for what values can't say: null, by which Helm takes a default of the chart away."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def install(
             version=release.version,
             repository_opts={"repo": release.repository} if release.repository else None,
             namespace=ns,
+            value_yaml_files=[pulumi.StringAsset(release.value_file)] if release.value_file else None,
             values=values.get(key),
             skip_crds=not release.crds,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=after),

@@ -16,7 +16,16 @@ from embedded.images.archive import Entry, Image
 from embedded.images.prometheus_image import PrometheusImage
 from embedded.images.python_image import INTERPRETER, PACKAGES, PythonImage
 from embedded.toolchain import Toolchain
-from embedded.toolchain.gomod import CLUSTER, JAEGER, KNATIVE, LOKI, METRICS_SERVER, OTEL_COLLECTOR, PROMETHEUS
+from embedded.toolchain.gomod import (
+    CERT_MANAGER,
+    CLUSTER,
+    JAEGER,
+    KNATIVE,
+    LOKI,
+    METRICS_SERVER,
+    OTEL_COLLECTOR,
+    PROMETHEUS,
+)
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NONROOT = 65532
@@ -187,6 +196,19 @@ def _logs(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
     ]
 
 
+def _cert(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
+    binaries = toolchain.addons[CERT_MANAGER.name]
+    places = {name: f"/app/cmd/{name}/{name}" for name in ("controller", "webhook", "cainjector", "acmesolver")}
+    return [
+        _image(
+            f"quay.io/jetstack/cert-manager-{name}:{CERT_MANAGER.version}",
+            [Entry(path, binaries / name)],
+            {"Entrypoint": [path], "User": f"{_NONROOT}"},
+        )
+        for name, path in {**places, "startupapicheck": "/startupapicheck"}.items()
+    ]
+
+
 def _jaeger(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
     return [
         _image(
@@ -246,6 +268,7 @@ def _prometheus(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
 
 
 _ADDONS: Mapping[str, Callable[[Toolchain, Mapping[str, Any]], list[Source]]] = {
+    "cert": _cert,
     "dashboard": _dashboard,
     "jaeger": _jaeger,
     "knative": _knative,

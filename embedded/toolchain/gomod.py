@@ -210,6 +210,15 @@ LOKI = Module(
     stamps={"github.com/grafana/loki/v3/pkg/util/build.Version": "github.com/grafana/loki/v3"},
 )
 
+CERT_MANAGER = Module(
+    folder=_HERE / "cert-manager",
+    product="cert-manager",
+    main="github.com/cert-manager/cert-manager",
+    stamps={"github.com/cert-manager/cert-manager/pkg/util.AppVersion": "github.com/cert-manager/cert-manager"},
+    charts={"quay.io/jetstack/charts/cert-manager": "deploy/charts/cert-manager"},
+    after=CLUSTER,
+)
+
 OTEL_COLLECTOR = Module(
     folder=_HERE / "otel-collector",
     product="OpenTelemetry Collector",
@@ -228,6 +237,7 @@ KNATIVE = Module(
 )
 
 ADDONS: Mapping[str, Sequence[Module]] = {
+    "cert": (HELM, CERT_MANAGER),
     **dict.fromkeys(("charts", "gpu", "istio", "linkerd", "rancher"), (HELM,)),
     "jaeger": (JAEGER,),
     "knative": (KNATIVE,),

@@ -16,6 +16,7 @@ from components.certificate_authority import (
     Certificate,
     CertificateArgs,
     CertificateAuthority,
+    SecretArgs,
 )
 from tests.graph.recorder import Cloud, Recording, Resource, record
 
@@ -25,6 +26,7 @@ LEAF: CertificateArgs = {
     "namespace": "dashboard",
     "component": "dashboard",
 }
+DEPUTY: SecretArgs = {"secret_name": "ca-key", "namespace": "deputies", "component": "deputy"}
 
 
 class Server(pulumi.ComponentResource):
@@ -177,3 +179,25 @@ def test_half_an_authority_is_an_error(own: dict[str, pulumi.Input[str]]) -> Non
     text = "^a certificate authority of one's own is its certificate and its private key; give both$"
     with pytest.raises(ValueError, match=text):
         record(program(**own), Cloud(preview=False))
+
+
+@pytest.mark.parametrize(
+    ("own", "certificate", "key"),
+    [
+        ({}, "certPem of ca-certificate\n", "privateKeyPem of ca-key\n"),
+        ({"certificate": "mine\n", "private_key": "my key\n"}, "mine\n", "my key\n"),
+    ],
+)
+def test_a_deputy_has_the_key_of_the_authority(own: dict[str, pulumi.Input[str]], certificate: str, key: str) -> None:
+    def deputed() -> None:
+        cluster = pulumi_kubernetes.Provider("cluster-kubernetes")
+        authority = CertificateAuthority("ca", {"common_name": "test CA", **own})  # type: ignore[typeddict-item]
+        pulumi.export("secret", authority.delegate("deputy", DEPUTY, pulumi.ResourceOptions(provider=cluster)))
+
+    recording = record(deputed, Cloud(preview=False))
+    inputs = recording.find("Secret", "deputy").inputs
+    data = revealed(inputs["data"])
+    assert inputs["type"] == "kubernetes.io/tls"
+    assert inputs["metadata"]["namespace"] == "deputies"
+    assert (decoded(data["tls.crt"]), decoded(data["tls.key"])) == (certificate, key)
+    assert recording.stack_outputs["secret"] == "ca-key"

@@ -16,7 +16,7 @@ from tests.unit.test_settings import project as project
 SOURCE = "a folder inside the project, relative to it, with an index.html or a Dockerfile in it"
 ADDONS = (
     "dns, storage, registry, ingress, dashboard, metrics-server, prometheus, logs, rbac, jaeger, "
-    "knative, cilium, gpu, istio, linkerd, rancher"
+    "knative, cert, cilium, gpu, istio, linkerd, rancher"
 )
 PEOPLE = "a list of users (NAME), groups (group:NAME) and accounts to make (account:NAME)"
 AUTO = "true, false, auto (unless the cluster has its own), or a map of auto"
@@ -176,6 +176,20 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
             f"{key}: {host}.apps.localhost is taken by inspiration:addons.knative.domain; "
             "give one of them another domain"
             for key, host in (("addons.dashboard.host", "dashboard"), ("sites[0].host", "shop"))
+        ],
+    ),
+    ({"addons": {"cert": {"issuer": "ca"}}}, ["addons.cert.issuer: unknown key; allowed: acme"]),
+    ({"addons": {"cert": {"acme": True}}}, ["addons.cert.acme: true given; allowed: a map of server, email"]),
+    (
+        {"addons": {"cert": {"acme": {"server": "https://ca.example.com/directory"}}}},
+        ["addons.cert.acme.email: missing; allowed: the e-mail address that the authority writes to"],
+    ),
+    (
+        {"addons": {"cert": {"acme": {"server": "http://ca.example.com", "email": "me@localhost", "hosts": []}}}},
+        [
+            'addons.cert.acme.server: "http://ca.example.com" given; allowed: the URL of an ACME directory, https://…',
+            'addons.cert.acme.email: "me@localhost" given; allowed: the e-mail address that the authority writes to',
+            "addons.cert.acme.hosts: unknown key; allowed: server, email",
         ],
     ),
     (

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from components.addons import jaeger, metrics_server
+from components.addons import cert, jaeger, metrics_server
 from components.addons.dashboard import kube_web_view
 from components.addons.knative import programs as knative
 from components.addons.logs import collector, loki
@@ -223,6 +223,13 @@ def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
         ({"logs": {}}, ["loki", "opentelemetry-collector-k8s"]),
         ({"jaeger": {}}, ["jaeger"]),
         ({"knative": {}}, ["activator", "autoscaler", "controller", "queue", "webhook"]),
+        (
+            {"cert": {"acme": {"email": "me@example.com"}}},
+            [
+                f"cert-manager-{part}"
+                for part in ("controller", "webhook", "cainjector", "acmesolver", "startupapicheck")
+            ],
+        ),
     ],
 )
 def test_an_addon_brings_its_images_when_it_is_on(
@@ -233,6 +240,8 @@ def test_an_addon_brings_its_images_when_it_is_on(
 
 def test_addons_have_the_images_that_their_components_name(toolchain: Toolchain) -> None:
     made = {image.reference for image in catalogue.addons(toolchain, ADDONS) if isinstance(image, Image)}
+    # Those of a chart have its version.
+    assert {each.rpartition(":")[2] for each in made if "/cert-manager-" in each} == {cert.VERSION}
     assert {kube_web_view.CADDY_IMAGE, metrics_server.IMAGE, loki.IMAGE, collector.IMAGE, jaeger.IMAGE} <= made
     assert {knative.image(name) for name in ("queue", *(each.name for each in knative.PROGRAMS))} <= made
 

@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from components.addons import cert
 from embedded.toolchain import gomod
-from embedded.toolchain.gomod import ADDONS, CLUSTER, HELM, KUBE_ROUTER, METRICS_SERVER, PROMETHEUS, PULUMI, Module
+from embedded.toolchain.gomod import (
+    ADDONS,
+    CERT_MANAGER,
+    CLUSTER,
+    HELM,
+    KUBE_ROUTER,
+    METRICS_SERVER,
+    PROMETHEUS,
+    PULUMI,
+    Module,
+)
 
 
 def test_the_cluster_is_two_builds_with_versions_of_its_go_mod() -> None:
@@ -53,13 +64,20 @@ def test_prometheus_has_upstreams_name_for_its_version() -> None:
     assert PROMETHEUS.builds == [[f"{PROMETHEUS.main}/cmd/{program}" for program in ("prometheus", "promtool")]]
 
 
+def test_the_chart_of_an_addon_is_provided_as_its_component_names_it() -> None:
+    [release] = cert.PRODUCT.releases.values()
+    assert [f"oci://{place}" for place in CERT_MANAGER.charts] == [release.chart]
+    assert CERT_MANAGER.version == release.version
+    assert [*ADDONS["cert"]] == [HELM, CERT_MANAGER]
+
+
 def test_every_folder_with_a_go_mod_is_a_module_of_the_toolchain() -> None:
     modules = [CLUSTER, KUBE_ROUTER, PULUMI, *(module for modules in ADDONS.values() for module in modules)]
     folders = {path.parent for path in Path(gomod.__file__).parent.glob("*/go.mod")}
     assert folders == {module.folder for module in modules}
 
 
-@pytest.mark.parametrize("module", [KUBE_ROUTER, METRICS_SERVER, HELM], ids=lambda module: module.name)
+@pytest.mark.parametrize("module", [KUBE_ROUTER, METRICS_SERVER, HELM, CERT_MANAGER], ids=lambda module: module.name)
 def test_what_is_built_after_the_cluster_has_its_libraries_as_they_are_there(module: Module) -> None:
     """Another version of one of them, and most of Kubernetes' libraries would be compiled again."""
     assert module.after == CLUSTER
