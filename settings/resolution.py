@@ -22,6 +22,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "dashboard": ("ingress",),
     "prometheus": ("storage", "ingress"),
     "logs": ("storage",),
+    "knative": ("ingress",),
     "rancher": ("ingress",),
 }
 """Addon to the addons whose part somebody has to do for it, be it the addon or what the cluster has already."""

@@ -14,6 +14,7 @@ from settings.addons import AddonSettings
 from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistry, FoundService
 from settings.models import ADDON_NAMESPACES
 from settings.problems import keys
+from settings.resolution import NEEDS
 from tests.graph.recorder import DIGEST, PROJECT, Recording, run
 
 READY = [{"name": "ready", "image": f"ghcr.io/me/ready@{DIGEST}"}]
@@ -319,6 +320,18 @@ def test_the_namespaces_of_addons_are_reserved_and_looked_for() -> None:
     }
     assert made.pop("ready") == "site"
     assert made == ADDON_NAMESPACES
+
+
+@pytest.mark.parametrize("addon", keys(AddonSettings))
+def test_what_an_addon_needs_is_declared(addon: str) -> None:
+    addons = dict.fromkeys(keys(AddonSettings), False) | {addon: True}
+    recording = run({"sites": [], "addons": addons, "ingress": {"className": "the-class"}})
+    inputs = {each.name: repr(each.inputs) for each in recording.resources.values()}
+    uses = {
+        "ingress": any("the-class" in text for text in inputs.values()),
+        "storage": any("PersistentVolumeClaim" in each.type for each in recording.resources.values()),
+    }
+    assert {need for need, used in uses.items() if used and need != addon} == set(NEEDS.get(addon, ()))
 
 
 def test_all_objects_say_of_which_stack_they_are() -> None:
