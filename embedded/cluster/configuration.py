@@ -19,6 +19,10 @@ from embedded.cluster.plan import Files
 from embedded.toolchain import system
 
 CAP_SYS_RESOURCE = 24
+SENSITIVE = {
+    "nodes/proxy", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "serviceaccounts/token",
+    "services/proxy",
+}  # fmt: skip
 RBAC = "rbac.authorization.k8s.io"
 KUBELET_API = "system:kubelet-api-admin"
 
@@ -35,6 +39,7 @@ def write(files: Files, cni_bin: Path) -> None:
     _write(files.kubeconfig, yaml.safe_dump(_kubeconfig(files.pki, "admin", embed=True)))
     _write(files.config / "kubelet.yaml", yaml.safe_dump(_kubelet(files)))
     _write(files.config / "kube-proxy.yaml", yaml.safe_dump(_kube_proxy(files)))
+    _write(files.config / "admission.yaml", yaml.safe_dump(_admission()))
     _write(files.config / "audit-policy.yaml", yaml.safe_dump(_audit_policy()))
     _write(files.config / "access.yaml", yaml.safe_dump_all([*_kubelet_access(), *_kube_router_access()]))
     _write(files.config / "containerd.toml", _containerd(files, cni_bin))
@@ -90,6 +95,7 @@ def _kubelet(files: Files) -> dict[str, Any]:
         "authorization": {"mode": "Webhook"},
         "tlsCertFile": str(files.pki / "kubelet.crt"),
         "tlsPrivateKeyFile": str(files.pki / "kubelet.key"),
+        "tlsMinVersion": "VersionTLS13",
         "address": plan.NODE_ADDRESS,
         "readOnlyPort": 0,
         "enableDebuggingHandlers": True,  # logs, exec and port-forward
@@ -105,6 +111,8 @@ def _kubelet(files: Files) -> dict[str, Any]:
         "enforceNodeAllocatable": [],
         # A small disk shared with everything else on the machine: evict only when it is really full.
         "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "100Mi"},
+        "podPidsLimit": 4096,
+        "seccompDefault": True,
         "containerLogMaxSize": "10Mi",
         "containerLogMaxFiles": 3,
         "serializeImagePulls": False,
@@ -126,6 +134,28 @@ def _kube_proxy(files: Files) -> dict[str, Any]:
     }
 
 
+def _admission() -> dict[str, Any]:
+    """How many events a namespace and a client may make: a pod in a loop mustn't fill etcd with them."""
+    limits = [
+        {"type": "Namespace", "qps": 50, "burst": 500, "cacheSize": 1000},
+        {"type": "User", "qps": 50, "burst": 500, "cacheSize": 1000},
+    ]
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AdmissionConfiguration",
+        "plugins": [
+            {
+                "name": "EventRateLimit",
+                "configuration": {
+                    "apiVersion": "eventratelimit.admission.k8s.io/v1alpha1",
+                    "kind": "Configuration",
+                    "limits": limits,
+                },
+            }
+        ],
+    }
+
+
 def _audit_policy() -> dict[str, Any]:
     return {
         "apiVersion": "audit.k8s.io/v1",
@@ -134,6 +164,8 @@ def _audit_policy() -> dict[str, Any]:
         "rules": [
             # The components' own heartbeats would be nine tenths of the log.
             {"level": "None", "users": ["system:apiserver"]},
+            # Whoever reads secrets, gets tokens or gets into pods: said before what is left out.
+            {"level": "Metadata", "resources": [{"group": "", "resources": sorted(SENSITIVE)}]},
             {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
             {"level": "None", "verbs": ["get", "list", "watch"], "userGroups": ["system:nodes"]},
             {"level": "None", "verbs": ["get", "list", "watch"], "userGroups": ["system:serviceaccounts"]},

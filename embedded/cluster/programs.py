@@ -25,6 +25,9 @@ class Program:
     stop_seconds: int = 10
 
 
+TLS_MIN_VERSION = "--tls-min-version=VersionTLS13"
+"""Every client of the cluster's has it, and all its cipher suites are strong."""
+
 SMALL_HEAP = {"GOGC": "20"}
 """A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""
 
@@ -98,6 +101,7 @@ def _etcd(files: Files) -> list[str]:
         f"--peer-key-file={pki / 'etcd-server.key'}",
         f"--peer-trusted-ca-file={pki / 'etcd-ca.crt'}",
         "--peer-client-cert-auth",
+        "--tls-min-version=TLS1.3",
         "--auto-compaction-mode=periodic",
         "--auto-compaction-retention=1h",
         "--snapshot-count=5000",
@@ -108,10 +112,12 @@ def _etcd(files: Files) -> list[str]:
 def _apiserver(files: Files) -> list[str]:
     pki = files.pki
     return [
+        f"--bind-address={plan.NODE_ADDRESS}",
         "--secure-port=6443",
         f"--advertise-address={plan.NODE_ADDRESS}",
         f"--tls-cert-file={pki / 'kube-apiserver.crt'}",
         f"--tls-private-key-file={pki / 'kube-apiserver.key'}",
+        TLS_MIN_VERSION,
         f"--client-ca-file={pki / 'ca.crt'}",
         "--etcd-servers=https://127.0.0.1:2379",
         f"--etcd-cafile={pki / 'etcd-ca.crt'}",
@@ -123,7 +129,8 @@ def _apiserver(files: Files) -> list[str]:
         f"--service-account-key-file={pki / 'service-accounts.pub'}",
         f"--service-account-signing-key-file={pki / 'service-accounts.key'}",
         "--authorization-mode=Node,RBAC",
-        "--enable-admission-plugins=NodeRestriction",
+        "--enable-admission-plugins=DenyServiceExternalIPs,EventRateLimit,NodeRestriction",
+        f"--admission-control-config-file={files.config / 'admission.yaml'}",
         "--anonymous-auth=false",
         "--allow-privileged=true",  # storage and network addons need it; Pod Security keeps sites from it
         "--profiling=false",
@@ -141,7 +148,7 @@ def _apiserver(files: Files) -> list[str]:
         f"--audit-policy-file={files.config / 'audit-policy.yaml'}",
         f"--audit-log-path={files.logs / 'audit.log'}",
         "--audit-log-maxage=30",
-        "--audit-log-maxbackup=3",
+        "--audit-log-maxbackup=10",
         "--audit-log-maxsize=20",
     ]
 
@@ -156,6 +163,7 @@ def _controller_manager(files: Files) -> list[str]:
         "--bind-address=127.0.0.1",
         f"--tls-cert-file={pki / 'kube-controller-manager.crt'}",
         f"--tls-private-key-file={pki / 'kube-controller-manager.key'}",
+        TLS_MIN_VERSION,
         f"--root-ca-file={pki / 'ca.crt'}",
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
@@ -176,6 +184,7 @@ def _scheduler(files: Files) -> list[str]:
         "--bind-address=127.0.0.1",
         f"--tls-cert-file={files.pki / 'kube-scheduler.crt'}",
         f"--tls-private-key-file={files.pki / 'kube-scheduler.key'}",
+        TLS_MIN_VERSION,
         "--leader-elect=false",
         "--profiling=false",
     ]

@@ -81,6 +81,7 @@ class Supervisor:
         A program whose command line is another than before is stopped, so that it can be started anew.
         """
         configuration = self._files.config / "supervisord.conf"
+        configuration.touch(mode=0o600)
         configuration.write_text(self._configuration(list(programs)))
         if self.root() is None:
             self._launch(str(configuration))

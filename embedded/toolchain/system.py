@@ -20,6 +20,7 @@ PATH = os.pathsep.join(filter(None, [os.environ.get("PATH"), SYSTEM_PATH]))
 PACKAGES: Mapping[str, tuple[str, str, str]] = {
     "certutil": ("libnss3-tools", "nss-tools", "nss"),
     "chromium": ("chromium", "chromium", "chromium"),
+    "curl": ("curl", "curl", "curl"),
     "dockerd": ("docker.io", "moby-engine", "docker"),
     "ip": ("iproute2", "iproute", "iproute2"),
     "ipset": ("ipset", "ipset", "ipset"),
@@ -31,7 +32,7 @@ PACKAGES: Mapping[str, tuple[str, str, str]] = {
 }
 """Program to the package that has it, on Debian and Ubuntu, on Fedora, on Arch."""
 
-FOR_TESTS = frozenset({"certutil", "chromium"})
+FOR_TESTS = frozenset({"certutil", "chromium", "curl"})
 """Those of the programs that only the tests need."""
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
