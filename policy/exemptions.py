@@ -43,7 +43,7 @@ EXEMPTIONS: dict[str, dict[str, str]] = {
         "Namespace cattle-system": "Rancher runs as root, and starts pods there that its chart doesn't show.",
         "Namespace cilium": "Cilium loads programs into the kernel, and writes the node's CNI configuration.",
         "Namespace gpu-operator": "Its pods load drivers into the kernel, and change the node's container runtime.",
-        "Namespace ingress": "Host ports need the level privileged; the rules about pods hold in it all the same.",
+        "Namespace ingress": "Host ports need the level privileged, which it has where it has no node ports.",
         "Namespace istio-system": "The CNI agent and ztunnel redirect traffic in the network namespaces of pods.",
         "Namespace linkerd": "An init container of each pod writes iptables rules (NET_ADMIN, NET_RAW).",
         "Namespace logs-collector": "Its pods mount the node's logs; Loki is in a restricted namespace of its own.",

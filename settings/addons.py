@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from settings.catalogue import CiliumSettings, GpuSettings, IstioSettings, LinkerdSettings, RancherSettings
-from settings.models import LABEL, RESERVED_NAMES, Address, Host, Model, NodePort, problem
+from settings.models import LABEL, RESERVED_NAMES, Address, AddressRange, Host, Model, NodePort, problem
 from settings.problems import keys, shown
 
 StorageQuantity = Annotated[
@@ -65,6 +65,10 @@ class RegistryAddonSettings(Detected):
     """Options of the addon ``registry``."""
 
     size: StorageQuantity = "10Gi"
+    source_ranges: Annotated[
+        list[AddressRange] | None,
+        Field(min_length=1, description='a list of address ranges in CIDR notation, such as "192.0.2.0/24"'),
+    ] = None
 
 
 class IngressNodePorts(Model):

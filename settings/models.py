@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -67,6 +67,12 @@ def _host(host: Any) -> Any:
     return host
 
 
+def _address_range(given: str) -> str:
+    if "/" not in given:  # which ip_network takes for a range of one
+        raise ValueError(given)
+    return str(ip_network(given))
+
+
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)
@@ -106,6 +112,7 @@ SiteName = Annotated[
 ]
 Host = Annotated[str, BeforeValidator(_host), Field(pattern=HOST, description="a host name in lower case")]
 Address = Annotated[str, Field(description="an IP address"), AfterValidator(_address)]
+AddressRange = Annotated[str, Field(max_length=43), AfterValidator(_address_range)]
 Port = Annotated[int, Field(ge=1, le=65535, description="a port, 1 to 65535")]
 NodePort = Annotated[int, Field(ge=30000, le=32767, description="a NodePort, 30000 to 32767")]
 UrlPath = Annotated[

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Service
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components.manifests import (
     CONTAINER_SECURITY,
@@ -36,6 +37,8 @@ class RegistryArgs(TypedDict):
     """Size of the volume for the images, a Kubernetes quantity."""
     storage_class: NotRequired[pulumi.Input[str] | None]
     """StorageClass of the volume; default: the cluster's default one."""
+    source_ranges: NotRequired[list[str] | None]
+    """Addresses of who may connect, in CIDR notation, where NetworkPolicies are enforced; default: anybody."""
 
 
 class Registry(pulumi.ComponentResource):
@@ -54,8 +57,14 @@ class Registry(pulumi.ComponentResource):
         claim = PersistentVolumeClaim(
             f"{name}-claim", **volume_claim(ns, args["size"], args.get("storage_class")), opts=child
         )
+        confined: list[pulumi.Resource] = []
+        if ranges := args.get("source_ranges"):
+            confined.append(NetworkPolicy(f"{name}-policy", **network_policy(ns, ranges), opts=child))
         deployed = Deployment(
-            f"{name}-deployment", **deployment(ns, mounted.metadata.name, claim.metadata.name), opts=child
+            f"{name}-deployment",
+            **deployment(ns, mounted.metadata.name, claim.metadata.name),
+            # No pod runs before the policy that confines it.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=confined),
         )
         exposed = Service(
             f"{name}-service",
@@ -145,6 +154,28 @@ def deployment(ns: pulumi.Input[str], mounted: pulumi.Input[str], claim: pulumi.
                     ],
                 },
             },
+        },
+    }
+
+
+def network_policy(ns: pulumi.Input[str], ranges: list[str]) -> Manifest:
+    """Return the NetworkPolicy that lets in connections from ``ranges``, and nothing out.
+
+    The registry asks nobody who they are: who connects may replace an image. Nodes pull, and people push, from
+    addresses that aren't those of pods, which leaves the pods out. What a node sends to its own pods is always let in.
+    """
+    return {
+        "metadata": metadata(NAME, ns, "registry"),
+        "spec": {
+            "podSelector": {"matchLabels": selector(NAME)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [
+                {
+                    "from": [{"ipBlock": {"cidr": cidr}} for cidr in ranges],
+                    "ports": [{"port": "http", "protocol": "TCP"}],
+                }
+            ],
+            "egress": [],
         },
     }
 

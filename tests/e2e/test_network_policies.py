@@ -11,6 +11,7 @@ import pytest
 
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.manifests import CONTAINER_SECURITY, POD_SECURITY
+from embedded.cluster.plan import NODE_ADDRESS
 from tests.checkout import Checkout
 from tests.waiting import eventually
 
@@ -140,3 +141,17 @@ def test_a_policy_is_enforced_for_as_long_as_it_is_there(clients: Checkout) -> N
 
     clients.kubectl("delete", "networkpolicy", "nobody", "-n", NAMESPACE)
     assert eventually(lambda: connects(clients, INGRESS_NAMESPACE, "policy-test", server, 8080))
+
+
+def test_no_pod_reaches_the_registry(clients: Checkout) -> None:
+    """It asks nobody who they are: who connects may replace an image."""
+    by_service = clients.kubectl(
+        "get", "service", "registry", "-n", "container-registry", "-o", "jsonpath={.spec.clusterIP}"
+    )
+    by_pod = address(clients, "container-registry", "-l", "app.kubernetes.io/name=registry")
+    server = address(clients, NAMESPACE, "server")
+    assert eventually(lambda: connects(clients, NAMESPACE, "client", server, 8080))
+    for host, port in (by_service, 5000), (by_pod, 5000), (NODE_ADDRESS, 32000):
+        assert eventually(lambda: not connects(clients, NAMESPACE, "client", host, port)), host  # noqa: B023
+    # Who pushes does, as `script/up` has, and so do nodes that pull.
+    assert httpx.get("http://127.0.0.1:32000/v2/", timeout=10).status_code == 200

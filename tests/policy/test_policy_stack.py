@@ -24,6 +24,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "administrator": {"addons": {"dashboard": {"access": "admin"}}},
     "traefik's own kinds": {"addons": {"ingress": False}},
     "metrics": {"addons": {"metrics-server": True, "prometheus": True}},
+    "a registry for some": {"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}},
     "logs": {"addons": {"logs": True}},
     "jaeger": {"addons": {"jaeger": True}},
     "knative": {"addons": {"knative": True}},

@@ -177,6 +177,20 @@ def test_the_ingress_of_a_site() -> None:
     }
 
 
+def test_the_network_policy_of_the_registry_lets_in_whom_it_is_told() -> None:
+    assert registry.network_policy("container-registry", ["192.0.2.0/24", "198.51.100.7/32"])["spec"] == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "registry"}},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [
+            {
+                "from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}, {"ipBlock": {"cidr": "198.51.100.7/32"}}],
+                "ports": [{"port": "http", "protocol": "TCP"}],
+            }
+        ],
+        "egress": [],
+    }
+
+
 @pytest.mark.parametrize(
     ("peer", "sources"),
     [

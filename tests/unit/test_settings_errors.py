@@ -23,6 +23,7 @@ AUTO = "true, false, auto (unless the cluster has its own), or a map of auto"
 DNS = f"{AUTO}, clusterIP, replicas, upstream"
 PROMETHEUS = "true, false, or a map of host, retention, size, kubeletInsecureTls"
 RETENTION = 'a whole number and h, d, w or y, such as "7d"'
+RANGE = 'a list of address ranges in CIDR notation, such as "192.0.2.0/24"'
 SIZE = 'a Kubernetes quantity of storage, such as "8Gi"'
 
 
@@ -92,6 +93,17 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
     ({"addons": {"registry": {"size": "100m"}}}, [f'addons.registry.size: "100m" given; allowed: {SIZE}']),
     ({"addons": {"registry": {"size": "10GB"}}}, [f'addons.registry.size: "10GB" given; allowed: {SIZE}']),
     ({"addons": {"registry": {"size": 10}}}, [f"addons.registry.size: 10 given; allowed: {SIZE}"]),
+    (
+        {"addons": {"registry": {"sourceRanges": []}}},
+        [f"addons.registry.sourceRanges: [] given; allowed: {RANGE}"],
+    ),
+    *(
+        (
+            {"addons": {"registry": {"sourceRanges": ["192.0.2.0/24", given]}}},
+            [f'addons.registry.sourceRanges[1]: "{given}" given; allowed: {RANGE}'],
+        )
+        for given in ("192.0.2.1", "192.0.2.1/24", "192.0.2.0/33", "everybody")
+    ),
     (
         {"addons": {"metrics-server": "on"}},
         [f'addons.metrics-server: "on" given; allowed: {AUTO}, kubeletInsecureTls'],

@@ -1,0 +1,53 @@
+"""The page about Pod Security, made from the policy pack's exemptions: ``.venv/bin/python -m docs.pod_security``."""
+
+from pathlib import Path
+
+from policy.exemptions import EXEMPTIONS
+
+PAGE = Path(__file__).resolve().parent / "pod-security.md"
+KUBERNETES_OWN = {
+    "default": "Nothing of the stack is in it; what you put there yourself is yours to confine.",
+    "kube-node-lease": "It has no pods.",
+    "kube-public": "It has no pods.",
+    "kube-system": (
+        "It is the cluster's, not the stack's: on most clusters it has pods that configure the node. The stack's own "
+        "two there, CoreDNS and metrics-server, are as *restricted* asks for, to which the other policies hold them."
+    ),
+}
+"""Namespaces that Kubernetes makes, and why the stack leaves them as they are."""
+
+PRIVILEGED = {
+    subject.removeprefix("Namespace "): reason for subject, reason in EXEMPTIONS["pod-security-restricted"].items()
+}
+"""The stack's namespaces that can't have the level *restricted*, and why."""
+
+
+def page() -> str:
+    """Return the page of today."""
+    head = ["| namespace | why |", "|---|---|"]
+    return "\n".join(
+        [
+            "# Pod Security",
+            "",
+            "Every namespace of the stack enforces a level of the [Pod Security Standards][standards], and warns and",
+            "audits by it: *restricted*, so no root, no privileges, no host paths or namespaces, a seccomp profile.",
+            "The policy `pod-security-restricted` fails the preview of any other, but for these:",
+            "",
+            *head,
+            *(f"| `{name}` | {reason} |" for name, reason in sorted(PRIVILEGED.items())),
+            "",
+            "A chart of the configuration gets the level that its `podSecurity` says, *restricted* unless it does.",
+            "",
+            "Kubernetes' own namespaces are left as they are:",
+            "",
+            *head,
+            *(f"| `{name}` | {reason} |" for name, reason in KUBERNETES_OWN.items()),
+            "",
+            "[standards]: https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
