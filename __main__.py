@@ -69,6 +69,7 @@ if addons.registry:
             "node_port": settings.registry.node_port,
             "size": addons.registry.size,
             "storage_class": storage_class,
+            "source_ranges": addons.registry.source_ranges,
         },
         in_cluster,
     ).address
@@ -308,7 +309,7 @@ for chart in settings.charts:
             "repository": chart.repository,
             "namespace": chart.namespace,
             "pod_security": chart.pod_security,
-            "values": chart.values,
+            "values": settings.guarded("charts", chart.values),
             "crds": chart.crds,
         },
         in_cluster,

@@ -8,11 +8,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from settings.addons import AddonSettings
@@ -32,6 +32,8 @@ from settings.problems import describe, dotted, keys, unknown_key
 
 PROJECT = "inspiration"
 """Prefix of the configuration's keys: the name in ``Pulumi.yaml``."""
+
+T = TypeVar("T")
 
 TEXTS = ("kubeconfig", "context", "domain")
 """Keys that hold text; the others hold structures, which Pulumi hands over as JSON."""
@@ -77,6 +79,8 @@ class Settings(Model):
         default=[], description=f"a list of charts, each a map of {', '.join(keys(ChartSettings))}"
     )
 
+    _secrets: frozenset[str] = PrivateAttr(default=frozenset())
+
     @field_validator("sites", mode="before")
     @classmethod
     def _complete_sites(cls, sites: Any, info: ValidationInfo) -> Any:
@@ -98,6 +102,13 @@ class Settings(Model):
             for name, options in given.items()
             if options is True or isinstance(options, dict)
         }
+
+    def guarded(self, key: str, value: T) -> pulumi.Input[T]:
+        """Return a value of the top-level ``key``, secret if anything of that key is.
+
+        Pulumi hands over a structure as a whole, and doesn't say which of its values were set with ``--secret``.
+        """
+        return pulumi.Output.secret(value) if key in self._secrets else value
 
     @property
     def builds_images(self) -> bool:
@@ -139,6 +150,7 @@ class Settings(Model):
         problems += clashes.of_ports(settings.ingress, settings.registry, settings.addons)
         if problems:
             raise SettingsError(problems)
+        settings._secrets = frozenset(secrets)
         return settings
 
 

@@ -59,7 +59,7 @@ class ChartAddonArgs(TypedDict):
     """Namespace to make for it."""
     pod_security: NotRequired[PodSecurity]
     """Pod Security Standard of the namespace; default ``restricted``."""
-    values: NotRequired[Mapping[str, Any] | None]
+    values: NotRequired[pulumi.Input[Mapping[str, Any]] | None]
     """What differs from the chart's own ``values.yaml``; default nothing."""
     crds: NotRequired[bool]
     """Whether to install the definitions in the chart's folder ``crds``; default true."""
@@ -99,7 +99,7 @@ def install(
     name: str,
     product: Product,
     ns: pulumi.Input[str],
-    values: Mapping[str, Mapping[str, Any] | None],
+    values: Mapping[str, pulumi.Input[Mapping[str, Any]] | None],
     parent: pulumi.Resource,
     after: Sequence[pulumi.Resource] = (),
 ) -> pulumi.Output[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -178,6 +178,7 @@ def run(
     recording: Recording | None = None,
     controller: str = "k8s.io/ingress-nginx",
     facts: ClusterFacts | None = None,
+    secrets: Collection[str] = (),
 ) -> Recording:
     """Run the stack's program with ``config`` (keys without their namespace) and return what it registered.
 
@@ -187,11 +188,12 @@ def run(
         recording: Has what was registered too where the program fails.
         controller: The one of the IngressClass in the cluster.
         facts: What the cluster has already; default: what ``config`` switches off.
+        secrets: The keys that were set with ``--secret``.
     """
     values = {"kubeconfig": KUBECONFIG, **config}
     pulumi.runtime.set_all_config(
         {f"inspiration:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()},
-        secret_keys=[],
+        secret_keys=[f"inspiration:{key}" for key in secrets],
     )
 
     def program() -> None:

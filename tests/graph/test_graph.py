@@ -433,6 +433,16 @@ def test_the_metrics_server_comes_with_a_certificate_that_the_api_server_verifie
     assert metered.stack_outputs == recording.stack_outputs
 
 
+def test_the_registry_is_open_to_all_unless_told_otherwise(recording: Recording) -> None:
+    assert not [each for each in recording.resources.values() if each.name == "registry-policy"]
+    told = run({"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}})
+    [rule] = told.find("NetworkPolicy", "registry-policy").inputs["spec"]["ingress"]
+    assert rule["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
+    # No pod runs before the policy that confines it.
+    policy, pods = told.find("NetworkPolicy", "registry-policy"), told.find("Deployment", "registry-deployment")
+    assert policy.urn in pods.dependencies
+
+
 def test_prometheus_watches_the_sites_behind_a_password(recording: Recording) -> None:
     measured = run({"addons": {"prometheus": {"size": "2Gi"}}, "domain": "localhost"})
     new = {urn: each for urn, each in measured.resources.items() if urn not in recording.resources}
@@ -574,6 +584,14 @@ def test_a_chart_is_installed_in_a_namespace_of_its_own(recording: Recording) ->
     [component] = [urn for urn, each in new.items() if each.name == "shop"]
     assert charted.outputs[component] == {"namespace": "shop"}
     assert charted.stack_outputs == recording.stack_outputs
+
+
+@pytest.mark.parametrize("secrets", [(), ("charts",)])
+def test_the_values_of_a_chart_are_secret_if_the_configuration_says_so(secrets: tuple[str, ...]) -> None:
+    shop = {"name": "shop", "chart": "oci://example.com/shop", "version": "1.2.3", "values": {"password": "x"}}
+    values = run({"charts": [shop]}, secrets=secrets).find("Chart", "shop-chart").inputs["values"]
+    assert rpc.is_rpc_secret(values) == bool(secrets)
+    assert (rpc.unwrap_rpc_secret(values) if secrets else values) == {"password": "x"}
 
 
 @pytest.mark.parametrize(
