@@ -1,4 +1,4 @@
-"""The command line of the embedded default: what ``script/up``, ``script/down`` and ``script/env`` run."""
+"""The command line of the embedded default: what ``script/up``, ``script/down``, ``script/env`` and others run."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ def main() -> int:
             from embedded.commands import down
 
             return down.run(console, purge=arguments.purge, keep=arguments.keep)
+        if arguments.command == "licences":
+            from embedded.commands import licences
+
+            return licences.run(as_json=arguments.json)
         if arguments.status:
             from embedded.commands import status
 
@@ -93,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="script/env",
         description='Prints `export` lines, so that plain pulumi, kubectl and docker work: eval "$(script/env)"',
     )
+    licences = commands.add_parser(
+        "licences",
+        prog="script/licences",
+        description="Lists everything that script/up has installed, linked or put into images: version and licence.",
+        epilog="exit codes: 0 all licences are known, 1 some aren't, or nothing has been built",
+    )
+    licences.add_argument("--json", action="store_true", help="as JSON, for programs")
     return parser
 
 
