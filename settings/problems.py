@@ -88,7 +88,7 @@ def keys(model: type[BaseModel]) -> list[str]:
 def _allowed(model: type[BaseModel], path: Path) -> str:
     """Return the description of the innermost field on ``path``, or the keys of the map that an item of a list is."""
     fields = list(_fields(model, path))
-    item = _nested(fields[-1])
+    item = nested(fields[-1])
     if isinstance(path[-1], int) and item:
         return f"a map of {', '.join(keys(item))}"
     return fields[-1].description or "see Pulumi.yaml"
@@ -96,7 +96,7 @@ def _allowed(model: type[BaseModel], path: Path) -> str:
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
     for field in _fields(model, path):
-        model = _nested(field) or model
+        model = nested(field) or model
     return model
 
 
@@ -108,10 +108,10 @@ def _fields(model: type[BaseModel], path: Path) -> Iterator[FieldInfo]:
             if field is None:
                 return  # an unknown key, or one inside a map of anything
             yield field
-            model = _nested(field) or model
+            model = nested(field) or model
 
 
-def _nested(field: FieldInfo) -> type[BaseModel] | None:
+def nested(field: FieldInfo) -> type[BaseModel] | None:
     """Return the model in the type of ``field``: that of the items of a list, or the one that isn't ``None``."""
     pending: list[Any] = [field.annotation]
     while pending:

@@ -8,11 +8,9 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from components.addons import dashboard, dns, ingress, registry, storage
-from settings import PROJECT, Settings, SettingsError
+from settings import PROJECT, Settings
 from settings.addons import AddonSettings
 from settings.models import RESERVED_NAMES
 from settings.problems import keys
@@ -217,37 +215,3 @@ def test_hidden_files_that_are_not_in_the_image_are_fine(project: Path) -> None:
 def test_an_unset_text_is_empty() -> None:
     # Pulumi.yaml can't give "unset" as a default.
     assert load({"context": ""}).context is None
-
-
-KEYS = st.sampled_from(
-    [
-        *SITE_KEYS.split(", "),
-        *["className", "httpPort", "httpsPort", "address", "nodePort", "dns", "storage", "registry", "ingress"],
-        *["dashboard", "kind", "access", "passthrough", "gateway", "commonName", "certificate", "privateKey"],
-        *["auto", "clusterIP", "upstream", "path", "size", "requests", "limits", "cpu", "memory"],
-    ]
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | KEYS, inner, max_size=5),
-    max_leaves=12,
-)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["context", "domain", "sites", "ingress", "registry", "certificateAuthority", "addons"])
-        | st.text(),
-        JSON,
-        max_size=4,
-    )
-)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])
-def test_any_configuration_loads_or_names_the_keys(config: dict[str, Any]) -> None:
-    config.pop("kubeconfig", None)
-    try:
-        load(config)
-    except SettingsError as error:
-        for line in str(error).splitlines():
-            assert line.startswith(f"{PROJECT}:")
-            assert ": " in line
