@@ -41,16 +41,17 @@ class BuildContext:
             PluginError: A file can't be read, or there is too much of it all.
         """
         digest = hashlib.sha256()
-        digest.update(f"dockerfile {self._dockerfile_name()}\n".encode())
+        digest.update(b"dockerfile %s\n" % os.fsencode(self._dockerfile_name()))
         if not self._has_dockerfile():
             digest.update(_file_digest(self.dockerfile))
         for name, path, status in self._entries():
             if stat.S_ISLNK(status.st_mode):
-                digest.update(f"link {name}\0{path.readlink()}\n".encode())
+                digest.update(b"link %s\0%s\n" % (os.fsencode(name), os.fsencode(path.readlink())))
             elif stat.S_ISDIR(status.st_mode):
-                digest.update(f"folder {name}\n".encode())
+                digest.update(b"folder %s\n" % os.fsencode(name))
             else:
-                digest.update(f"file {name}\0{_is_executable(status)}\n".encode() + _file_digest(path))
+                executable = b"True" if _is_executable(status) else b"False"
+                digest.update(b"file %s\0%s\n" % (os.fsencode(name), executable) + _file_digest(path))
         return digest.hexdigest()
 
     def write(self, target: IO[bytes]) -> str:
@@ -80,9 +81,8 @@ class BuildContext:
         return dockerfile
 
     def _has_dockerfile(self) -> bool:
-        return self.dockerfile.absolute().is_relative_to(self.folder.absolute()) or (
-            self.dockerfile.resolve().is_relative_to(self.folder.resolve())
-        )
+        # A link that leads out of the folder is of no use to the Engine, which gets the folder only.
+        return self.dockerfile.resolve().is_relative_to(self.folder.resolve())
 
     def _dockerfile_name(self) -> str:
         if not self._has_dockerfile():
@@ -96,8 +96,12 @@ class BuildContext:
 
         patterns = _ignore_patterns(self.folder / ".dockerignore")
         dockerfile = self._dockerfile_name() if self._has_dockerfile() else ".dockerignore"
+        try:
+            names = sorted(exclude_paths(str(self.folder), patterns, dockerfile=dockerfile))
+        except OSError as error:
+            raise _unreadable(error.filename or self.folder, error) from error
         entries = []
-        for name in sorted(exclude_paths(str(self.folder), patterns, dockerfile=dockerfile)):
+        for name in names:
             path = self.folder / name
             status = path.lstat()
             if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode):
@@ -116,7 +120,9 @@ class BuildContext:
 def _ignore_patterns(file: Path) -> list[str]:
     if not file.is_file():
         return []
-    lines = (line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
+    with _readable(file) as source:
+        text = source.read().decode("utf-8-sig", errors="surrogateescape")
+    lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
@@ -132,9 +138,13 @@ def _readable(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise PluginError(
-            f"build.context: {path} can't be read: {error.strerror}; make it readable, or list it in .dockerignore"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path | str, error: OSError) -> PluginError:
+    return PluginError(
+        f"build.context: {path} can't be read: {error.strerror}; make it readable, or list it in .dockerignore"
+    )
 
 
 def _is_executable(status: os.stat_result) -> bool:

@@ -1,11 +1,13 @@
 """Builds and pushes with the Docker Engine."""
 
+import http.client
 import os
 import re
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ import docker
 import docker.errors
 import docker.utils
 import requests
+import urllib3
 from docker.tls import TLSConfig
 
 from ..shared.errors import PluginError
 from .context import BuildContext
 from .credentials import Login
+from .failures import build_error, push_error
 from .image import Image
 
 CONNECT_TIMEOUT = 10
@@ -100,7 +104,7 @@ class Engine:
         Raises:
             PluginError: A step failed; with the step and the last lines of output.
         """
-        with tempfile.TemporaryFile() as archive:
+        with tempfile.TemporaryFile() as archive, _explained("build"):
             dockerfile = BuildContext(image.context, image.dockerfile).write(archive)
             archive.seek(0)
             events = self._client.build(
@@ -118,8 +122,7 @@ class Engine:
                 forcerm=True,
                 decode=True,
             )
-            identifier = _follow_build(_events(events, "build"), image, report)
-        found = self._client.inspect_image(identifier)  # type: ignore[no-untyped-call]
+            found = self._client.inspect_image(_follow_build(events, image, report))  # type: ignore[no-untyped-call]
         parts = (found.get("Os"), found.get("Architecture"), found.get("Variant"))
         return Built(found["Id"], "/".join(filter(None, parts)))
 
@@ -144,37 +147,20 @@ class Engine:
 
     def _push(self, image: Image, login: Login | None, report: Report) -> str:
         credentials = {"username": login.username, "password": login.password} if login else None
-        events = self._client.push(
-            image.name.repository, tag=image.name.tag, auth_config=credentials, stream=True, decode=True
-        )
         digest = ""
-        for event in _events(events, "push"):
-            if "error" in event:
-                raise PluginError(push_error(image, str(event["error"])))
-            digest = event.get("aux", {}).get("Digest", digest)
-            if "id" in event and not event.get("progressDetail"):
-                report(f"Pushing {image.text}: {event['id']} {event.get('status', '')}")
+        with _explained("push"):
+            events = self._client.push(
+                image.name.repository, tag=image.name.tag, auth_config=credentials, stream=True, decode=True
+            )
+            for event in events:
+                if "error" in event:
+                    raise PluginError(push_error(image, str(event["error"])))
+                digest = event.get("aux", {}).get("Digest", digest)
+                if "id" in event and not event.get("progressDetail"):
+                    report(f"Pushing {image.text}: {event['id']} {event.get('status', '')}")
         if not digest:
             raise PluginError(f"the Docker Engine pushed {image.text} without naming its digest; update the Engine")
         return digest
-
-
-def push_error(image: Image, message: str) -> str:
-    """One line for what the Engine says of a push that failed, and what to do about it."""
-    server = image.registry_server
-    fixes = {
-        "connection refused|no route to host|timeout|deadline exceeded|no such host": "check that it runs, and that "
-        "imageName has the right host and port",
-        "HTTP response to HTTPS client|not look like a TLS handshake": "it speaks plain HTTP: add "
-        f'"insecure-registries": ["{server}"] to the Engine\'s /etc/docker/daemon.json and restart it, '
-        "or give the registry a certificate",
-        "x509|certificate": f"copy the certificate of its authority to /etc/docker/certs.d/{server}/ca.crt",
-        "unauthorized|denied|no basic auth|authentication required": f"run `docker login {server}`, or set "
-        "registry.username and registry.password",
-    }
-    fix = next((fix for pattern, fix in fixes.items() if re.search(pattern, message, re.IGNORECASE)), "")
-    text = f"pushing {image.text} to registry {server} failed: {message.strip()}"
-    return f"{text}; {fix}" if fix else text
 
 
 def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report) -> str:
@@ -194,17 +180,19 @@ def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report
                 lines.append(line.rstrip())
         if "error" in event:
             output = "".join(f"\n  {line}" for line in lines)
-            raise PluginError(f"building {image.text} from {image.context} failed at {step}: {event['error']}{output}")
+            raise PluginError(build_error(image, step, str(event["error"])) + output)
         identifier = event.get("aux", {}).get("ID", identifier)
     return identifier
 
 
-def _events(events: Iterable[dict[str, Any]], what: str) -> Iterator[dict[str, Any]]:
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Say in one line what the Engine, or the connection to it, has against a build or a push."""
     try:
-        yield from events
+        yield
     except docker.errors.APIError as error:
         raise PluginError(f"the Docker Engine refuses to {what}: {error.explanation or error}") from error
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise PluginError(
             f"the connection to the Docker Engine broke during the {what}: {_connection_cause(error)}; "
             "look at the Engine's log, and run pulumi up again"
@@ -215,6 +203,8 @@ def _connection_cause(error: BaseException) -> str:
     """The operating system's word for it: requests and docker-py wrap it several times."""
     each: BaseException | None = error
     while each is not None:
+        if isinstance(each, http.client.IncompleteRead | urllib3.exceptions.IncompleteRead):
+            return "it ended in the middle of an answer"
         if isinstance(each, OSError) and each.strerror and not isinstance(each, requests.RequestException):
             return each.strerror
         each = each.__cause__ or each.__context__

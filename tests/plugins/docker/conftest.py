@@ -1,6 +1,8 @@
 """Fixtures for the tests of the Docker plugin: the machine's Docker Engine and registry, as they are."""
 
 import os
+import socket
+import struct
 import textwrap
 import uuid
 from collections.abc import Iterator
@@ -8,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
+import psutil
 import pytest
 
 from tests.plugins.language.project import Project, install_plugins
 
 REGISTRY = os.environ.get("TEST_REGISTRY", "localhost:32000")
 """A registry that the Docker Engine and this machine know by the same name: the cluster's, or one of your own."""
+
+NOWHERE = "unix:///nonexistent/docker.sock"
+"""Where no Docker Engine is."""
 
 
 @dataclass
@@ -70,3 +76,11 @@ def project(tmp_path: Path, variables: dict[str, str], docker_engine: docker.Doc
     yield project
     for image in docker_engine.images.list(name=repository):
         docker_engine.images.remove(str(image.id), force=True)
+
+
+def engine_process(host: str) -> psutil.Process:
+    """The process that listens for the Docker Engine's clients."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(host.removeprefix("unix://"))
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return psutil.Process(struct.unpack("3i", credentials)[0])

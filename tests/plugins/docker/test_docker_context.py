@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from embedded.plugins.docker import context
 from embedded.plugins.docker.context import BuildContext
 from embedded.plugins.shared.errors import PluginError
+from tests.unit.test_settings_errors_sources import anybody
 
 NAMES = st.text("abcé. -", min_size=1, max_size=6).filter(lambda name: name.strip(".") and name == name.strip())
 TREES = st.dictionaries(
@@ -43,7 +44,7 @@ def archive(build: BuildContext) -> dict[str, tuple[int, int, int, bytes]]:
         build.write(file)
         file.seek(0)
         with tarfile.open(fileobj=file) as tar:
-            sources = ((member, tar.extractfile(member)) for member in tar)
+            sources = ((member, tar.extractfile(member) if member.isreg() else None) for member in tar)
             return {
                 member.name: (member.mode, member.uid, member.gid, source.read() if source else b"")
                 for member, source in sources
@@ -118,6 +119,51 @@ def test_a_dockerfile_from_outside_is_sent_along_but_ignored(tmp_path: Path) -> 
     found = archive(BuildContext(build.folder, stock))
     assert found[".dockerfile.outside"][3] == b"FROM scratch"
     assert found[".dockerignore"][3].split() == [b"b", b".dockerfile.outside", b".dockerignore"]
+
+
+def test_a_dockerfile_that_is_a_link_out_of_the_context_is_sent_along(tmp_path: Path) -> None:
+    build = make(tmp_path / "site", {"a": (b"", False)})
+    (tmp_path / "shared").write_text("FROM scratch AS shared")
+    build.dockerfile.unlink()
+    build.dockerfile.symlink_to(tmp_path / "shared")
+    assert archive(build)[".dockerfile.outside"][3] == b"FROM scratch AS shared"
+    before = build.digest()
+    (tmp_path / "shared").write_text("FROM scratch AS changed")
+    assert build.digest() != before
+
+
+def test_names_and_patterns_need_not_be_utf_8(tmp_path: Path) -> None:
+    build = make(tmp_path / "site", {})
+    before = build.digest()
+    name = os.fsdecode(b"caf\xe9.html")
+    (build.folder / name).write_text("one")
+    (build.folder / "link").symlink_to(name)
+    assert build.digest() != before
+    assert archive(build)[name][3] == b"one"
+    (build.folder / ".dockerignore").write_bytes(b"\xef\xbb\xbfcaf\xe9.html\nlink\n")
+    assert set(archive(build)) == {".dockerignore", "Dockerfile"}
+
+
+def test_links_are_not_followed_round_and_round(tmp_path: Path) -> None:
+    build = make(tmp_path / "site", {})
+    (build.folder / "round").symlink_to(".")
+    (build.folder / "self").symlink_to("self")
+    assert set(archive(build)) == {"Dockerfile", "round", "self"}
+    assert len(build.digest()) == 64
+
+
+@pytest.mark.parametrize("name", ["page.html", "private", ".dockerignore"])
+def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    build = make(tmp_path / "project" / "site", {})
+    path = build.folder / name
+    path.mkdir() if name == "private" else path.touch()
+    path.chmod(0)
+    monkeypatch.chdir(tmp_path / "project")
+    with anybody(), pytest.raises(PluginError) as caught:
+        BuildContext(Path("site"), Path("site/Dockerfile")).digest()
+    assert str(caught.value) == (
+        f"build.context: site/{name} can't be read: Permission denied; make it readable, or list it in .dockerignore"
+    )
 
 
 def test_too_much_names_the_largest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded.plugins.docker.diff import differences
-from embedded.plugins.docker.engine import push_error
+from embedded.plugins.docker.failures import build_error, push_error
 from embedded.plugins.docker.image import Image, Name
 
 
@@ -95,3 +95,31 @@ def test_a_failed_push_says_what_to_do(message: str, fix: str) -> None:
 
 def test_an_unknown_push_error_is_shown_as_it_is() -> None:
     assert push_error(IMAGE, "disk full\n").endswith("failed: disk full")
+
+
+@pytest.mark.parametrize(
+    ("base", "message", "fix"),
+    [
+        ("None:1", "invalid reference format: repository name must be lowercase",
+         "; correct the name of the image in the Dockerfile"),
+        ("nowhere.invalid/a", 'Get "https://nowhere.invalid/v2/": dial tcp: lookup nowhere.invalid: no such host',
+         "; check that the Docker Engine reaches nowhere.invalid, or take the image from a registry that it reaches"),
+        ("alpine", 'Get "https://registry-1.docker.io/v2/": dial udp 10.0.0.53:53: connect: network is unreachable',
+         "; check that the Docker Engine reaches docker.io, or take the image from a registry that it reaches"),
+        ("localhost:5000/a:1", "manifest for localhost:5000/a:1 not found: manifest unknown: manifest unknown",
+         "; correct the name, tag or digest: localhost:5000 has no such image"),
+        ("me/a", "pull access denied for me/a, repository does not exist or may require 'docker login': denied",
+         "; correct the name if it is misspelt, else run `docker login docker.io`"),
+        ("--platform=linux/arm64 ghcr.io/me/a AS x", "Head \"https://ghcr.io/v2/me/a/manifests/latest\": unauthorized",
+         "; correct the name if it is misspelt, else run `docker login ghcr.io`"),
+        ("alpine", "something else", ""),
+    ],
+)  # fmt: skip
+def test_a_base_image_that_cannot_be_had_says_what_to_do(base: str, message: str, fix: str) -> None:
+    text = build_error(IMAGE, f"Step 1/2 : FROM {base}", message)
+    assert text == f"building registry.example:5000/site:one from . failed at Step 1/2 : FROM {base}: {message}{fix}"
+
+
+def test_another_step_that_fails_is_shown_as_it_is() -> None:
+    text = build_error(IMAGE, "Step 2/2 : COPY a /", "COPY failed: file not found")
+    assert text.endswith("failed at Step 2/2 : COPY a /: COPY failed: file not found")
