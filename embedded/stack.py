@@ -203,7 +203,8 @@ def ports(project: Path) -> Ports:
         value = config.get(f"inspiration:{key}")
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
-        return value if isinstance(value, int) and 0 < value < 65536 else None
+        # Python's True is an int, too.
+        return value if type(value) is int and 0 < value < 65536 else None
 
     defaults = Ports()
     return Ports(
@@ -255,7 +256,9 @@ def _config(project: Path) -> dict[str, Any]:
         document = yaml.safe_load((project / file).read_text())
     except FileNotFoundError:
         return {}
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError:
+        raise Failure(f"{file} isn't YAML: it isn't text", fix="correct the file") from None
+    except (yaml.YAMLError, ValueError) as error:  # of a date that isn't one, PyYAML says ValueError
         raise Failure(f"{file} isn't YAML: {' '.join(str(error).split())}", fix="correct the file") from None
     config = document.get("config") if isinstance(document, dict) else None
     return config if isinstance(config, dict) else {}

@@ -31,6 +31,8 @@ SALT = "encryptionsalt: v1:abc:v1:def\n"
         (CONFIG, Ports(8080, 443, 32123)),
         ("config:\n  inspiration:ingress: nonsense\n", Ports(80, 443, 32000)),
         ("config:\n  inspiration:ingress:\n    httpPort: many\n", Ports(80, 443, 32000)),
+        ("config:\n  inspiration:ingress:\n    httpPort: true\n", Ports(80, 443, 32000)),
+        ("config:\n  inspiration:ingress:\n    httpPort: 65536\n", Ports(80, 443, 32000)),
         ("config:\n", Ports(80, 443, 32000)),
         ("config:\n  inspiration:addons:\n    ingress: true\n", Ports(80, 443, 32000)),
         (
@@ -44,10 +46,19 @@ def test_ports_are_those_of_the_config(tmp_path: Path, text: str, ports: Ports) 
     assert stack.ports(tmp_path) == ports
 
 
-def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.dev.yaml").write_text("config: [")
-    with pytest.raises(Failure, match=r"Pulumi\.dev\.yaml isn't YAML: "):
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"config: [", "Pulumi.dev.yaml isn't YAML: while parsing a flow node expected the node content, "),
+        (b"config: 2001-99-99", "Pulumi.dev.yaml isn't YAML: month must be in 1..12"),
+        (b"config: \xff", "Pulumi.dev.yaml isn't YAML: it isn't text"),
+    ],
+)
+def test_a_file_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, expected: str) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_bytes(content)
+    with pytest.raises(Failure) as failure:
         stack.ports(tmp_path)
+    assert str(failure.value).startswith(expected)
 
 
 @pytest.mark.parametrize(
