@@ -2,18 +2,17 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from settings import sources
+from tests.privileges import anybody
 from tests.unit.test_settings import load
 from tests.unit.test_settings_errors import problems
 
 ALLOWED = "a folder inside the project, relative to it, with an index.html or a Dockerfile in it"
-NOBODY = 65534
 
 Build = Callable[[Path], object]
 
@@ -147,19 +146,6 @@ NOT_A_SITE: dict[str, tuple[Build, str, str]] = {
 def test_what_is_no_site(project: Path, build: Build, source: str, expected: str) -> None:
     build(project)
     assert problems({"sites": [{"name": "a", "source": source}]}) == [f"sites[0].source: {expected}"]
-
-
-@contextmanager
-def anybody() -> Iterator[None]:
-    """The body runs without the right to read everything, which root has."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from settings.kubeconfig import check_kubeconfig
-from tests.unit.test_settings_errors_sources import anybody
+from tests.privileges import anybody
 
 TEXT = "allowed: path or text of a kubeconfig"
 EMBEDDED = 'for the embedded cluster run script/up, then eval "$(script/env)"'

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from embedded.plugins.docker import context
 from embedded.plugins.docker.context import BuildContext
 from embedded.plugins.shared.errors import PluginError
-from tests.unit.test_settings_errors_sources import anybody
+from tests.privileges import anybody
 
 NAMES = st.text("abcé. -", min_size=1, max_size=6).filter(lambda name: name.strip(".") and name == name.strip())
 TREES = st.dictionaries(
