@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -76,6 +77,85 @@ def test_a_cache_without_room_is_refused_before_the_build(site: Checkout, tmp_pa
     assert f"error: {tmp_path}/inspiration" in done.stderr
     assert "GB free, building the toolchain needs" in done.stderr
     assert "make room, or set XDG_CACHE_HOME" in done.stderr
+
+
+@pytest.fixture
+def running(site: Checkout) -> Iterator[Checkout]:
+    """The stack ``dev``, which serves the site, with files that are put back afterwards."""
+    yield site
+    site.run("git", "checkout", "-q", ".")
+    site.run("git", "clean", "-qfd")
+
+
+def wildcard(checkout: Checkout) -> None:
+    path = checkout.path / "Pulumi.dev.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["config"]["inspiration:sites"][0] |= {"host": "*.localhost", "replicas": 10**9}
+    path.write_text(yaml.safe_dump(document))
+
+
+def gigabytes(checkout: Checkout) -> None:
+    with (checkout.path / "site" / "public" / "video.mp4").open("wb") as file:
+        file.truncate(5 << 30)
+
+
+def no_yaml(checkout: Checkout) -> None:
+    (checkout.path / "Pulumi.dev.yaml").write_text("config: }\n")
+
+
+BAD: dict[str, tuple[Callable[[Checkout], None], list[str]]] = {
+    "values that aren't allowed": (
+        wildcard,
+        [
+            'inspiration:sites[0].host: "*.localhost" is a wildcard; name one host\n',
+            "inspiration:sites[0].replicas: 1000000000 given; allowed: a whole number from 1 to 100\n",
+        ],
+    ),
+    "a folder of gigabytes": (
+        gigabytes,
+        [
+            'inspiration:sites[0].source: "site" holds 5.0 GiB, more than 1.0 GiB (largest: "public/video.mp4", '
+            "5.0 GiB); list what the image doesn't need in site/.dockerignore, or name a ready image\n"
+        ],
+    ),
+    "a stack file that is no YAML": (no_yaml, ["error: getting stack configuration: invalid YAML file: yaml: "]),
+}
+
+
+@pytest.mark.parametrize(("spoil", "expected"), BAD.values(), ids=BAD)
+def test_bad_input_changes_nothing_of_what_runs(
+    running: Checkout, spoil: Callable[[Checkout], None], expected: list[str]
+) -> None:
+    before = json.loads(running.pulumi("stack", "export").stdout)["deployment"]["resources"]
+    spoil(running)
+
+    done = running.pulumi("up", "--yes", "--skip-preview")
+
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, said
+    for text in expected:
+        assert text in said
+    assert "Traceback" not in said
+    running.run("git", "checkout", "-q", ".")
+    after = json.loads(running.pulumi("stack", "export").stdout)["deployment"]["resources"]
+    assert [without_times(resource) for resource in after] == [without_times(resource) for resource in before]
+    answer = httpx.get("http://127.0.0.1/", headers={"Host": "inspiration.localhost"}, timeout=30)
+    assert answer.status_code == 200
+
+
+def without_times(resource: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in resource.items() if key not in ("created", "modified")}
+
+
+def test_a_secret_with_a_mistake_in_it_is_not_shown(stack: Checkout) -> None:
+    for key in ("certificate", "privateKey"):
+        path = f"inspiration:certificateAuthority.{key}"
+        assert stack.pulumi("config", "set", "--secret", "--path", path, "canary-7f3a", stack=STACK).returncode == 0
+    done = stack.pulumi("preview", stack=STACK)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "inspiration:certificateAuthority: certificate can't be read; allowed: one certificate, PEM\n" in said
+    assert "canary-7f3a" not in said
 
 
 def test_a_folder_that_is_no_site(stack: Checkout) -> None:
