@@ -1,10 +1,13 @@
-"""A machine that changes under the cluster: its clock."""
+"""A machine that changes under the cluster: its addresses, and its clock."""
 
 from __future__ import annotations
 
 import datetime
+import subprocess
+from collections.abc import Iterator
 
 import httpx
+import psutil
 import pytest
 
 from embedded.cluster import pki
@@ -12,7 +15,31 @@ from embedded.cluster.plan import Files
 from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
 from tests.faults.conftest import assert_complete
+from tests.traffic import Traffic
 from tests.waiting import eventually
+
+INTERFACE = "faults0"
+ADDRESS = "198.51.100.7/24"
+"""Of a network that is there for examples (RFC 5737)."""
+
+
+@pytest.fixture
+def another_network() -> Iterator[None]:
+    """The machine is on another network as well, until :func:`leave`, or the end of the test."""
+    ip("link", "add", INTERFACE, "type", "veth", "peer", "name", f"{INTERFACE}-peer")
+    ip("addr", "add", ADDRESS, "dev", INTERFACE)
+    ip("link", "set", INTERFACE, "up")
+    yield
+    if INTERFACE in psutil.net_if_addrs():
+        leave()
+
+
+def leave() -> None:
+    ip("link", "delete", INTERFACE)
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
 
 
 def restart(checkout: Checkout, *names: str) -> None:
@@ -23,6 +50,30 @@ def restart(checkout: Checkout, *names: str) -> None:
         victim.kill()
         victim.wait()
         assert eventually(lambda: name in supervisor.processes())  # noqa: B023
+
+
+def addresses(checkout: Checkout) -> str:
+    return checkout.kubectl(
+        "get", "nodes", "-o", "jsonpath={.items[*].status.addresses[?(@.type=='InternalIP')].address}"
+    )
+
+
+def test_a_network_that_comes_and_goes(site: Checkout, another_network: None) -> None:
+    with Traffic("inspiration.localhost", requests_per_second=10) as traffic:
+        # These look at the machine's addresses when they start.
+        restart(site, "kubelet", "kube-proxy")
+        leave()
+        site.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s")
+        pod = site.kubectl("get", "pods", "-n", "inspiration", "-o", "jsonpath={.items[0].metadata.name}")
+        site.kubectl("delete", "pod", pod, "-n", "inspiration")
+        site.kubectl("rollout", "status", "deployment/inspiration", "-n", "inspiration", "--timeout=120s")
+        # By way of the kubelet, at the node's address.
+        assert site.kubectl("logs", "deployment/inspiration", "-n", "inspiration", "--tail=1")
+        traffic.wait_for(20)
+
+    assert traffic.failures == []
+    assert addresses(site) == "10.215.0.2"
+    assert_complete(site)
 
 
 def test_a_clock_that_has_passed_the_certificates(site: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
