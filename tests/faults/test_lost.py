@@ -1,13 +1,17 @@
-"""A stack whose state is gone, on a cluster that runs."""
+"""One half of the stack when the other is gone: the cluster without the state, the state without the cluster."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
+import httpx
+
 from tests.checkout import Checkout
-from tests.faults.conftest import assert_complete
+from tests.faults.conftest import assert_complete, resources
 from tests.traffic import Traffic
+from tests.waiting import eventually
 
 KINDS = "namespace,persistentvolume,persistentvolumeclaim,deployment,daemonset,service,ingress,secret"
 
@@ -18,6 +22,14 @@ def objects(checkout: Checkout) -> dict[str, str]:
         checkout.kubectl("get", KINDS, "-A", "-l", "app.kubernetes.io/part-of=inspiration", "-o", "json")
     )
     return {f"{each['kind']}/{each['metadata']['name']}": each["metadata"]["uid"] for each in listed["items"]}
+
+
+def served() -> bool:
+    try:
+        answer = httpx.get("http://127.0.0.1/", headers={"Host": "inspiration.localhost"}, timeout=5)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.OK
 
 
 def test_a_state_that_is_lost_is_made_again_from_what_runs(site: Checkout) -> None:
@@ -37,4 +49,35 @@ def test_a_state_that_is_lost_is_made_again_from_what_runs(site: Checkout) -> No
     # ... but what only the state knew is made anew, as the README says.
     assert after["ca_certificate"] != outputs["ca_certificate"]
     assert site.run("git", "status", "--porcelain").stdout == ""
+    assert_complete(site)
+
+
+def test_a_cluster_that_is_gone_can_be_destroyed(site: Checkout) -> None:
+    before, deployed = objects(site), {each["urn"] for each in resources(site)}
+    assert site.run("script/down", "--keep").returncode == 0
+
+    refused = site.pulumi("destroy", "--yes", "--skip-preview")
+    said = " ".join((refused.stdout + refused.stderr).split())
+    assert refused.returncode != 0
+    # Where the address leads without the cluster is the network's business: to nobody, or to a stranger.
+    assert re.search(r"the Kubernetes API server https://10\.215\.0\.2:6443 (doesn't answer|can't be trusted)", said), (
+        said
+    )
+    assert "if the cluster is gone for good, set PULUMI_K8S_DELETE_UNREACHABLE=true and run this again" in said
+    assert "Traceback" not in said
+
+    environment = {**site.environment(), "PULUMI_K8S_DELETE_UNREACHABLE": "true"}
+    done = site.run(
+        "pulumi", "destroy", "--yes", "--skip-preview", "--stack", "dev", "--non-interactive", environment=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "forgotten: the Kubernetes API server" in " ".join((done.stdout + done.stderr).split())
+    assert resources(site) == []
+
+    # It wasn't gone for good: the stack takes it back.
+    done = site.run("script/up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {each["urn"] for each in resources(site)} == deployed
+    assert objects(site) == before
+    assert eventually(served)
     assert_complete(site)
