@@ -1,10 +1,11 @@
-"""The command line of the embedded default: what ``script/up``, ``script/down``, ``script/env`` and others run."""
+"""The command line of the embedded default: what the scripts but ``script/test`` run."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
@@ -37,6 +38,11 @@ def main() -> int:
             from embedded.commands import licences
 
             return licences.run(as_json=arguments.json)
+        if arguments.command in ("backup", "restore"):
+            from embedded.commands import backup
+
+            run = backup.write if arguments.command == "backup" else backup.restore
+            return run(console, Path(arguments.base, arguments.file).absolute())
         if arguments.status:
             from embedded.commands import status
 
@@ -92,6 +98,25 @@ def _parser() -> argparse.ArgumentParser:
     either = down.add_mutually_exclusive_group()
     either.add_argument("--purge", action="store_true", help="also remove all data of the cluster and the stack")
     either.add_argument("--keep", action="store_true", help="only stop the cluster: the site is back with script/up")
+    backup = commands.add_parser(
+        "backup",
+        prog="script/backup",
+        description="Writes all that the cluster and the stack can't be made again without into one file: etcd's data "
+        "with its key, certificates, volumes, and Pulumi's state with its passphrase. The sites go on being served; "
+        "the API server doesn't answer for some seconds. Volumes are copied as they are at that time.",
+        epilog="exit codes: 0 done, 1 failed (the reason is printed); the file is there only when it is whole",
+    )
+    restore = commands.add_parser(
+        "restore",
+        prog="script/restore",
+        description="Puts back what script/backup has written, into a checkout that has no cluster (script/down "
+        "--purge removes it). script/up then starts it.",
+        epilog="exit codes: 0 done, 1 failed (the reason is printed); nothing is changed then",
+    )
+    for command in (backup, restore):
+        command.add_argument("file", metavar="FILE", help="a .tar.gz file")
+        # The scripts change the folder.
+        command.add_argument("--from", dest="base", default=".", help=argparse.SUPPRESS)
     commands.add_parser(
         "env",
         prog="script/env",

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import ssl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from embedded.cluster import configuration, control_groups, network, pki, plan, preflight
@@ -94,6 +95,24 @@ class Cluster:
         for socket in (self.files.containerd_socket, self.files.docker_socket):
             for path in (socket, socket.with_name(f"{socket.name}.ttrpc")):
                 path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def etcd_stopped(self) -> Iterator[None]:
+        """Keep etcd stopped, so that its data can be copied: pods run on, but nobody can change anything.
+
+        Raises:
+            Failure: It doesn't come back.
+        """
+        running = "etcd" in self.supervisor.processes()
+        if running:
+            self.supervisor.restart(["etcd"])
+        try:
+            yield
+        finally:
+            if running:
+                self.supervisor.run("etcd")
+                self.supervisor.wait("etcd", self._etcd_listens, "etcd doesn't listen", seconds=60)
+                self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
 
     def is_answering(self) -> bool:
         """Whether the API server says that it is ready."""

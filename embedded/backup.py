@@ -1,0 +1,151 @@
+"""What a cluster and its stack can't be made again without, in one file: made while the cluster runs.
+
+In it are etcd's data with the key that encrypts it, the cluster's certificates, the volumes, and Pulumi's state with
+its passphrase. What ``script/up`` makes again isn't: programs, images of addons, configuration files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from embedded.errors import Failure
+
+MANIFEST = "inspiration-backup.json"
+FORMAT = 1
+ETCD = "data/etcd"
+PARTS = ("config/encryption.yaml", "data/volumes", "passphrase", "pki", "pulumi")
+"""What is read where it is, relative to the state folder."""
+
+LOCKS = "pulumi/.pulumi/locks"
+CHANGED_MEANWHILE = 1
+"""Exit code of tar: files were written to, or removed, while they were read; nothing else was wrong."""
+
+
+def write(state: Path, file: Path, etcd_stopped: contextlib.AbstractContextManager[None]) -> None:
+    """Write a backup, readable by its owner only.
+
+    Args:
+        state: The state folder.
+        file: Where to; there is none yet.
+        etcd_stopped: Keeps etcd from writing while it is copied.
+
+    Raises:
+        Failure: There is nothing to back up, somebody is at work on the stack, or the file can't be written.
+    """
+    if file.exists():
+        raise Failure(f"{file} is there already", fix="name another file, or remove this one")
+    if file.is_relative_to(state):
+        raise Failure(f"{file} is in the folder that script/down --purge removes", fix="name a file elsewhere")
+    if not has_cluster(state):
+        raise Failure("there is no embedded cluster to back up", fix="run script/up first")
+    if busy := [path.stem for path in (state / LOCKS).rglob("*.json")]:
+        raise Failure(
+            f"a pulumi is at work on the stack (lock {busy[0]})",
+            fix="wait for it, or run `pulumi cancel` if it is gone",
+        )
+    partial = file.with_name(f"{file.name}.partial")
+    with _temporary(state) as copied, _removed_on_failure(partial):
+        manifest = {"format": FORMAT, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+        (copied / MANIFEST).write_text(json.dumps(manifest))
+        with etcd_stopped:
+            shutil.copytree(state / ETCD, copied / ETCD)
+        # The manifest first, so that it is found without reading all.
+        there = [part for part in PARTS if (state / part).exists()]
+        try:
+            partial.unlink(missing_ok=True)  # of a run that was killed
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise Failure(f"{file} can't be written: {error.strerror}", fix="name another file") from error
+        with os.fdopen(descriptor, "wb") as target:
+            done = subprocess.run(
+                ["tar", "--create", "--use-compress-program=gzip -1", "--numeric-owner", "--warning=no-file-ignored",
+                 f"--exclude={LOCKS}", "-C", str(copied), MANIFEST, ETCD, "-C", str(state), *there],
+                stdout=target, stderr=subprocess.PIPE, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode not in (0, CHANGED_MEANWHILE):
+                reason = _last_line(done.stderr)
+                raise Failure(f"{file} can't be written: {reason}", fix="make room, or name another file")
+            os.fsync(target.fileno())
+        partial.rename(file)
+
+
+def restore(state: Path, file: Path) -> datetime:
+    """Put what a backup holds into a state folder that has no cluster.
+
+    Returns:
+        When the backup was made.
+
+    Raises:
+        Failure: There is a cluster already, or the file is no whole backup; nothing was changed.
+    """
+    if has_cluster(state):
+        raise Failure(
+            f"a cluster is in {state} already, whose data would be lost",
+            fix="remove it with script/down --purge (script/backup keeps it), then run this again",
+        )
+    made = _manifest(file)
+    with _temporary(state) as extracted:
+        done = subprocess.run(
+            ["tar", "--extract", "--gzip", "--file", str(file), "--preserve-permissions", "--same-owner",
+             "--numeric-owner", "-C", str(extracted)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise Failure(
+                f"{file} is damaged: {_last_line(done.stderr)}", fix="take another backup; nothing was changed"
+            )
+        for part in (*PARTS, ETCD):
+            if (extracted / part).exists():
+                (state / part).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (extracted / part).rename(state / part)
+    return made
+
+
+def has_cluster(state: Path) -> bool:
+    """Whether a state folder has what a restore would replace."""
+    return any((state / part).exists() for part in (ETCD, "passphrase", "pki", "pulumi"))
+
+
+def _manifest(file: Path) -> datetime:
+    if not file.is_file():
+        raise Failure(f"there is no file {file}", fix="name one that script/backup has made")
+    read = subprocess.run(
+        ["tar", "--extract", "--gzip", "--to-stdout", "--occurrence=1", "--file", str(file), MANIFEST],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    try:
+        manifest = json.loads(read.stdout)
+        known, made = manifest["format"] == FORMAT, datetime.fromisoformat(manifest["made"])
+    except (ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise Failure(f"{file} is no backup that this version can read", fix="name one that script/backup has made")
+    return made
+
+
+@contextlib.contextmanager
+def _temporary(state: Path) -> Iterator[Path]:
+    """A folder on the file system of the state, closed to others."""
+    with tempfile.TemporaryDirectory(prefix="backup-", dir=state) as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _removed_on_failure(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[-1]

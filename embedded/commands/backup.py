@@ -1,0 +1,43 @@
+"""``script/backup`` and ``script/restore``: the cluster and its stack in one file, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from embedded import backup, stack, stack_lock
+from embedded.cluster.cluster import Cluster
+from embedded.commands.exclusive import exclusive
+from embedded.paths import PROJECT, STATE
+from embedded.progress import Progress
+
+
+def write(console: Console, file: Path) -> int:
+    """Write a backup; what runs goes on running.
+
+    Raises:
+        Failure: It can't be made; it says why.
+    """
+    with exclusive(console):
+        stack_lock.release_dead(STATE / "pulumi", stack.PROJECT_NAME, stack.STACK)
+        with Progress().stage(f"Back up to {file}") as stage:
+            backup.write(STATE, file, Cluster(STATE).etcd_stopped())
+            stage.result = f"{file.stat().st_size / 1e6:.1f} MB"
+    console.print("It holds keys and passwords: keep it as safe as those. script/restore brings all of it back.")
+    return 0
+
+
+def restore(console: Console, file: Path) -> int:
+    """Put a backup in place; ``script/up`` starts what is in it.
+
+    Raises:
+        Failure: There is a cluster already, or the file is no backup; nothing was changed.
+    """
+    with exclusive(console), Progress().stage(f"Restore {file}") as stage:
+        made = backup.restore(STATE, file)
+        # What the stack's file has belongs to another passphrase.
+        stack.forget_salt(PROJECT)
+        stage.result = f"as of {made:%Y-%m-%d %H:%M} UTC"
+    console.print("Now run script/up: it starts the cluster with all that was on it.")
+    return 0

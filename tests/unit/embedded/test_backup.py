@@ -1,0 +1,157 @@
+"""Backups of a state folder: whole, private, and never in the way of what is there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import resource
+import stat
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded import backup
+from embedded.errors import Failure
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state folder with something in each part."""
+    folder = tmp_path / "state"
+    for name in ("data/etcd/member/snap/db", "data/volumes/one/file", "pki/ca.key", "pulumi/.pulumi/stacks/dev.json",
+                 "config/encryption.yaml", "passphrase", "logs/etcd.log", "config/kubelet.yaml"):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+        (folder / name).chmod(0o600)
+    (folder / "data/volumes/one").chmod(0o777)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int]]:
+    """Text and mode of each file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.read_text(), stat.S_IMODE(path.stat().st_mode)) for path in files}
+
+
+def test_what_was_backed_up_comes_back_and_nothing_else(state: Path, tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar.gz"
+    backup.write(state, file, contextlib.nullcontext())
+    target = tmp_path / "target"
+    target.mkdir()
+
+    backup.restore(target, file)
+
+    before = contents(state)
+    left_out = {"logs/etcd.log", "config/kubelet.yaml"}
+    assert contents(target) == {name: what for name, what in before.items() if name not in left_out}
+    assert stat.S_IMODE((target / "data/volumes/one").stat().st_mode) == 0o777
+    assert [path.name for path in state.glob("backup-*")] == []
+
+
+def test_only_its_owner_can_read_it(state: Path, tmp_path: Path) -> None:
+    backup.write(state, tmp_path / "backup.tar.gz", contextlib.nullcontext())
+    assert stat.S_IMODE((tmp_path / "backup.tar.gz").stat().st_mode) == 0o600
+
+
+def test_etcd_is_copied_while_it_is_stopped(state: Path, tmp_path: Path) -> None:
+    database = state / "data/etcd/member/snap/db"
+
+    @contextlib.contextmanager
+    def stopped() -> Iterator[None]:
+        database.write_text("at rest")
+        yield
+        database.write_text("running again")
+
+    backup.write(state, tmp_path / "backup.tar.gz", stopped())
+    target = tmp_path / "target"
+    target.mkdir()
+    backup.restore(target, tmp_path / "backup.tar.gz")
+    assert (target / "data/etcd/member/snap/db").read_text() == "at rest"
+
+
+def refused(state: Path, file: Path) -> str:
+    with pytest.raises(Failure) as failure:
+        backup.write(state, file, contextlib.nullcontext())
+    return str(failure.value)
+
+
+def test_what_a_backup_refuses(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("precious")
+    assert refused(state, tmp_path / "there") == (
+        f"{tmp_path}/there is there already; name another file, or remove this one"
+    )
+    assert (tmp_path / "there").read_text() == "precious"
+    assert refused(state, state / "backup.tar.gz") == (
+        f"{state}/backup.tar.gz is in the folder that script/down --purge removes; name a file elsewhere"
+    )
+    assert refused(tmp_path / "none", tmp_path / "new") == (
+        "there is no embedded cluster to back up; run script/up first"
+    )
+    assert refused(state, tmp_path / "no" / "folder").startswith(
+        f"{tmp_path}/no/folder can't be written: No such file or directory; "
+    )
+    lock = state / "pulumi/.pulumi/locks/organization/inspiration/dev/123.json"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("{}")
+    assert refused(state, tmp_path / "new") == (
+        "a pulumi is at work on the stack (lock 123); wait for it, or run `pulumi cancel` if it is gone"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state", "there"]
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_backup(state: Path, tmp_path: Path) -> None:
+    (state / "data/volumes/one/large").write_bytes(os.urandom(2 << 20))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        said = refused(state, tmp_path / "backup.tar.gz")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert said.startswith(f"{tmp_path}/backup.tar.gz can't be written: ")
+    assert said.endswith("; make room, or name another file")
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def not_restored(state: Path, file: Path) -> str:
+    before = contents(state)
+    with pytest.raises(Failure) as failure:
+        backup.restore(state, file)
+    assert contents(state) == before
+    return str(failure.value)
+
+
+def test_what_a_restore_refuses(state: Path, tmp_path: Path) -> None:
+    file, empty = tmp_path / "backup.tar.gz", tmp_path / "empty"
+    empty.mkdir()
+    backup.write(state, file, contextlib.nullcontext())
+    assert not_restored(state, file) == (
+        f"a cluster is in {state} already, whose data would be lost; "
+        "remove it with script/down --purge (script/backup keeps it), then run this again"
+    )
+    assert not_restored(empty, tmp_path / "nowhere") == (
+        f"there is no file {tmp_path}/nowhere; name one that script/backup has made"
+    )
+    (tmp_path / "text").write_text("no archive")
+    assert not_restored(empty, tmp_path / "text") == (
+        f"{tmp_path}/text is no backup that this version can read; name one that script/backup has made"
+    )
+    with tarfile.open(tmp_path / "newer", "w:gz") as newer:
+        member = tarfile.TarInfo(backup.MANIFEST)
+        text = b'{"format": 2, "made": "2026-11-24T10:00:00+00:00"}'
+        member.size = len(text)
+        newer.addfile(member, io.BytesIO(text))
+    assert "is no backup that this version can read" in not_restored(empty, tmp_path / "newer")
+
+
+def test_a_damaged_backup_changes_nothing(state: Path, tmp_path: Path) -> None:
+    # Enough that its beginning can be read without its end.
+    (state / "data/volumes/one/large").write_bytes(os.urandom(2 << 20))
+    file, empty = tmp_path / "backup.tar.gz", tmp_path / "empty"
+    empty.mkdir()
+    backup.write(state, file, contextlib.nullcontext())
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert not_restored(empty, file).startswith(f"{file} is damaged: ")
