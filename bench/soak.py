@@ -1,0 +1,196 @@
+"""A quarter of an hour of updates and restarts under load: requests that failed, and the memory of every component.
+
+    .venv/bin/python -m bench.soak                # 15 minutes, 20 requests a second on loopback
+    .venv/bin/python -m bench.soak --minutes 5
+
+It works on a copy of this checkout; the results go to ``bench/results/soak.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.embedded import PROJECT, Copy, machine, up
+from embedded.cluster import network
+from embedded.cluster.plan import Files
+from embedded.cluster.supervision import Supervisor
+from tests.checkout import Checkout
+from tests.traffic import MAX_REQUESTS, Traffic
+from tests.waiting import eventually
+
+RESULTS = PROJECT / "bench" / "results" / "soak.json"
+RATE = 20
+"""Requests a second, each on a new connection."""
+AFTER_SECONDS = 5
+"""How long after an event failed requests are still counted as its own."""
+PROCESSES = (
+    "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "containerd", "kube-proxy",
+)  # fmt: skip
+ROLLOUTS = {
+    "Traefik": ("daemonset/traefik", "ingress"),
+    "CoreDNS": ("deployment/coredns", "kube-system"),
+    "registry": ("deployment/registry", "container-registry"),
+}
+"""What is given new pods, besides the site: the workload and its namespace."""
+
+
+@dataclass
+class Outcome:
+    """What an event did to the requests."""
+
+    times: int = 0
+    requests: int = 0
+    failed: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+class Soak:
+    """Things that happen to a cluster, one after another, while its site is asked all the time."""
+
+    def __init__(self, checkout: Checkout, traffic: Traffic) -> None:
+        self._checkout = checkout
+        self._traffic = traffic
+        self._supervisor = Supervisor(Files(checkout.state))
+        self.outcomes: dict[str, Outcome] = defaultdict(Outcome)
+        self.memory: dict[str, list[float]] = defaultdict(list)
+        """MiB by component, a value after each event."""
+
+    def restart(self, name: str) -> None:
+        """Kill a process of the cluster, and wait until it is back."""
+        victim = self._supervisor.processes()[name]
+        victim.kill()
+        victim.wait()
+        assert eventually(lambda: name in self._supervisor.processes())
+        assert eventually(self._is_ready)
+
+    def update_site(self, turn: int) -> None:
+        """Put a new version of the site in the place of the old one."""
+        page = self._checkout.path / "site" / "public" / "index.html"
+        page.write_text(page.read_text().replace("</body>", f"<!-- {turn} --></body>"))
+        self._checkout.up()
+
+    def roll_out(self, workload: str, namespace: str) -> None:
+        """Give a workload new pods."""
+        self._checkout.kubectl("rollout", "restart", workload, "-n", namespace)
+        self._checkout.kubectl("rollout", "status", workload, "-n", namespace, "--timeout=180s")
+
+    def drain(self) -> None:
+        """Ask all pods of the site to leave the only node: the disruption budget keeps one where it is."""
+        node = self._checkout.kubectl("get", "nodes", "-o", "name").strip()
+        drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=15s")
+        try:
+            self._checkout.run(
+                "kubectl", *drain, "--pod-selector=app.kubernetes.io/component=site",
+                environment=self._checkout.environment(),
+            )  # fmt: skip
+        finally:
+            self._checkout.kubectl("uncordon", node)
+        self._checkout.kubectl("rollout", "status", "deployment/inspiration", "-n", "inspiration", "--timeout=180s")
+
+    def happen(self, name: str, event: Callable[[], None]) -> None:
+        """Let something happen, and count what became of the requests meanwhile."""
+        requests, failed = self._traffic.requests, len(self._traffic.failures)
+        event()
+        self._traffic.wait_for(RATE * AFTER_SECONDS)
+        outcome = self.outcomes[name]
+        outcome.times += 1
+        outcome.requests += self._traffic.requests - requests
+        outcome.failed += len(self._traffic.failures) - failed
+        outcome.examples += self._traffic.failures[failed : failed + 3]
+
+    def weigh(self) -> None:
+        """Note the memory of each component."""
+        for name, size in components(self._supervisor).items():
+            self.memory[name].append(size / (1 << 20))
+
+    def _is_ready(self) -> bool:
+        asked = self._checkout.run(
+            "kubectl", "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=1s",
+            environment=self._checkout.environment(),
+        )  # fmt: skip
+        return asked.returncode == 0
+
+
+def main() -> int:
+    """Measure and write the results; returns 0 if nothing failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=int, default=15, help=f"1 to {MAX_REQUESTS // RATE // 60}, default 15")
+    minutes = parser.parse_args().minutes
+    if not 1 <= minutes <= MAX_REQUESTS // RATE // 60:
+        parser.error(f"--minutes {minutes}; allowed: 1 to {MAX_REQUESTS // RATE // 60}")
+    if network.link_owner() is not None:
+        sys.stderr.write("error: an embedded cluster runs on this machine; stop it first: script/down --keep\n")
+        return 1
+    with Copy() as copy:
+        up(copy.checkout)
+        results = {"machine": machine(), **soak(copy.checkout, minutes * 60)}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    json.dump(results, sys.stdout, indent=1)
+    return 0
+
+
+def soak(checkout: Checkout, seconds: float) -> dict[str, Any]:
+    """Restart each process once; then update, roll out and drain in turn until the time is up."""
+    began = time.monotonic()
+    with Traffic("inspiration.localhost", RATE) as traffic:
+        running = Soak(checkout, traffic)
+        for name in PROCESSES:
+            running.happen(f"restart of {name}", lambda: running.restart(name))  # noqa: B023 - called at once
+        turn = 0
+        while time.monotonic() - began < seconds:
+            turn += 1
+            running.happen("update of the site", lambda: running.update_site(turn))  # noqa: B023 - called at once
+            for name, (workload, namespace) in ROLLOUTS.items():
+                running.happen(f"new pods of {name}", lambda: running.roll_out(workload, namespace))  # noqa: B023
+            running.happen("drain of the node", running.drain)
+            # Restarts begin with small heaps, so memory is compared from here on.
+            running.weigh()
+    return {
+        "seconds": round(time.monotonic() - began),
+        "requests_per_second": RATE,
+        "requests": traffic.requests,
+        "failed": len(traffic.failures),
+        "events": {name: vars(outcome) for name, outcome in running.outcomes.items()},
+        "memory_mib": {name: trend(values) for name, values in sorted(running.memory.items())},
+    }
+
+
+def components(supervisor: Supervisor) -> Mapping[str, int]:
+    """Proportional set size in bytes of each process of the cluster, and of what runs in pods by program."""
+    root = supervisor.root()
+    if root is None:
+        return {}
+    names = {process.pid: name for name, process in supervisor.processes().items()}
+    found: dict[str, int] = defaultdict(int)
+    for process in [root, *root.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            name = names.get(process.pid) or ("supervisor" if process == root else Path(process.name()).name)
+            found[name] += process.memory_full_info().pss
+    return found
+
+
+def trend(values: list[float]) -> dict[str, float]:
+    """The first and the last third by their medians, and the most there was."""
+    third = max(1, len(values) // 3)
+    summary = {
+        "first": statistics.median(values[:third]),
+        "last": statistics.median(values[-third:]),
+        "max": max(values),
+    }
+    return {name: round(value, 1) for name, value in summary.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
