@@ -78,6 +78,8 @@ class Stack:
                     interrupted = True
                     if interrupt.args:
                         pulumi.terminate()
+        # Where the stack's file had no salt, as after a restore, it has one again.
+        hide_salt(self._project)
         if code != 0 and interrupted:
             raise KeyboardInterrupt
         if code < 0:
