@@ -7,10 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
-from embedded.cluster.plan import Files
-from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
 from tests.faults.conftest import assert_complete, configure_sites, write_page
 from tests.traffic import Traffic
@@ -102,51 +98,3 @@ def test_what_keeps_a_new_version_from_serving_is_named(undone: Checkout) -> Non
     with losing_nothing(*names):
         served(undone, *(site_of(name) for name in names))
     assert_complete(undone)
-
-
-def test_a_full_disk_is_named(undone: Checkout) -> None:
-    write_page(undone, "waits", "the old version")
-    served(undone, site_of("waits"))
-    write_page(undone, "waits", "the new version")
-    configure_sites(undone, failing_site("waits"))
-
-    with disk_under_pressure(undone), losing_nothing("waits"):
-        said = fails(undone)
-
-    assert "Deployment waits/waits isn't ready: " in said
-    assert "no node can take it: 0/1 nodes are available: 1 node(s) had untolerated taint" in said
-    assert "has the taint node.kubernetes.io/disk-pressure (its disk is nearly full: make room)" in said
-
-    undone.up()
-    assert_complete(undone)
-
-
-@contextlib.contextmanager
-def disk_under_pressure(checkout: Checkout) -> Iterator[None]:
-    """Have the kubelet find the disk too full, without filling it: by another threshold, one that evicts nobody yet."""
-    path = checkout.state / "config" / "kubelet.yaml"
-    before = path.read_text()
-    configuration = yaml.safe_load(before)
-    configuration["evictionSoft"] = {"nodefs.available": "99.9%"}
-    configuration["evictionSoftGracePeriod"] = {"nodefs.available": "1h"}
-    configuration["evictionPressureTransitionPeriod"] = "1s"
-    try:
-        restart_kubelet(checkout, yaml.safe_dump(configuration))
-        assert eventually(lambda: "disk-pressure" in taints(checkout))
-        yield
-    finally:
-        restart_kubelet(checkout, before)
-        assert eventually(lambda: "disk-pressure" not in taints(checkout))
-
-
-def restart_kubelet(checkout: Checkout, configuration: str) -> None:
-    (checkout.state / "config" / "kubelet.yaml").write_text(configuration)
-    supervisor = Supervisor(Files(checkout.state))
-    assert eventually(lambda: "kubelet" in supervisor.processes())
-    kubelet = supervisor.processes()["kubelet"]
-    kubelet.kill()  # the supervisor starts it again
-    kubelet.wait()
-
-
-def taints(checkout: Checkout) -> str:
-    return checkout.kubectl("get", "nodes", "-o", "jsonpath={.items[*].spec.taints[*].key}")
