@@ -44,10 +44,8 @@ def test_a_state_that_is_lost_is_made_again_from_what_runs(site: Checkout) -> No
     assert traffic.failures == []
     # Everything is still the same object, with the data that it had ...
     assert objects(site) == before
-    after = site.outputs()
-    assert after["images"] == outputs["images"]
     # ... but what only the state knew is made anew, as the README says.
-    assert after["ca_certificate"] != outputs["ca_certificate"]
+    assert site.outputs()["ca_certificate"] != outputs["ca_certificate"]
     assert site.run("git", "status", "--porcelain").stdout == ""
     assert_complete(site)
 
