@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import docker
+from docker.errors import DockerException
 from rich.console import Console
 from rich.text import Text
 
@@ -18,12 +20,16 @@ from embedded.cluster.cluster import Cluster
 from embedded.cluster.plan import Ports
 from embedded.commands import connection
 from embedded.commands.exclusive import exclusive
+from embedded.errors import Failure
 from embedded.images import catalogue
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.paths import PROJECT, STATE
 from embedded.plugins.install import install
 from embedded.progress import Progress
 from embedded.toolchain import Toolchain, charts
+
+PAUSES = (0.5, 1, 2, 4, 8)
+"""Seconds between attempts to connect to the Docker Engine."""
 
 
 def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
@@ -120,10 +126,28 @@ def _set_up(
         for_pods = threads.submit(
             load_into_containerd, tools.bin / "ctr", socket, [archives[image.name] for image in pods]
         )
-        with contextlib.closing(docker.DockerClient(docker_host)) as client:
+        with contextlib.closing(_engine(docker_host, cluster.files.logs / "dockerd.log")) as client:
             loaded = load_into_docker(client, [archives[image.name] for image in bases])
         loaded += for_pods.result()
         stage.result = f"{len(loaded)} loaded" if loaded else "there already"
+
+
+def _engine(docker_host: str, log: Path) -> docker.DockerClient:
+    """Connect to the Docker Engine: an embedded one starts with its first client, and once more if it had to give up.
+
+    Raises:
+        Failure: It doesn't answer.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            return docker.DockerClient(docker_host)
+        except DockerException as error:
+            if pause is None:
+                raise Failure(
+                    f"the Docker Engine {docker_host} doesn't answer: {error}", fix="run script/up again", log=log
+                ) from None
+            time.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _show(outputs: dict[str, Any]) -> None:
