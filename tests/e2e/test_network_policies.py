@@ -11,7 +11,8 @@ import pytest
 
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.manifests import CONTAINER_SECURITY, POD_SECURITY
-from embedded.cluster.plan import NODE_ADDRESS
+from embedded.cluster.plan import NODE_ADDRESS, Files
+from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
 from tests.waiting import eventually
 
@@ -155,3 +156,16 @@ def test_no_pod_reaches_the_registry(clients: Checkout) -> None:
         assert eventually(lambda: not connects(clients, NAMESPACE, "client", host, port)), host  # noqa: B023
     # Who pushes does, as `script/up` has, and so do nodes that pull.
     assert httpx.get("http://127.0.0.1:32000/v2/", timeout=10).status_code == 200
+
+
+def test_the_rules_stay_when_what_made_them_ends(clients: Checkout) -> None:
+    supervisor = Supervisor(Files(clients.state))
+    target = address(clients, "inspiration", "-l", "app.kubernetes.io/component=site")
+    assert eventually(lambda: not connects(clients, NAMESPACE, "client", target, 8080))
+    before = supervisor.processes()["kube-router"]
+    before.kill()
+
+    assert not connects(clients, NAMESPACE, "client", target, 8080)
+    assert connects(clients, INGRESS_NAMESPACE, "policy-test", target, 8080)
+    assert eventually(lambda: supervisor.processes().get("kube-router", before).pid != before.pid)
+    assert not connects(clients, NAMESPACE, "client", target, 8080)
