@@ -14,8 +14,8 @@ EPHEMERAL_PORTS = 32768
 FOLDERS = [
     Path(name)
     for name in (
-        "/etc/cni", "/run/containerd", "/run/inspiration", "/var/lib/cni", "/var/lib/containerd", "/var/lib/docker",
-        "/var/lib/kubelet", "/var/log/containers", "/var/log/pods",
+        "/etc/cni", "/run/containerd", "/run/inspiration", "/run/netns", "/var/lib/cni", "/var/lib/containerd",
+        "/var/lib/docker", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods",
     )
 ]  # fmt: skip
 

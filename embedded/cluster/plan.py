@@ -32,6 +32,7 @@ OWN_FOLDERS = {
     "container-logs": Path("/var/log/containers"),
     "containerd-run": Path("/run/containerd"),
     "kubelet-sockets": Path("/var/lib/kubelet"),
+    "pod-networks": Path("/run/netns"),
     "otel-collector": Path("/var/lib/otel-collector"),
     "pod-logs": Path("/var/log/pods"),
     "volumes": VOLUMES,
