@@ -77,6 +77,16 @@ class Checkout:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def images(self) -> set[str]:
+        """Return the identity of each image that the Docker Engine has.
+
+        Raises:
+            AssertionError: It doesn't answer.
+        """
+        done = self.run("docker", "images", "--quiet", "--no-trunc", environment=self.environment())
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.split())
+
     def up(self, stack: str = "dev") -> None:
         """Run ``pulumi up``.
 

@@ -157,26 +157,28 @@ def test_what_it_may_do(site: Checkout, verb: str, resource: str, allowed: str) 
 
 
 def test_from_another_pod_there_is_no_way_around_the_password(site: Checkout) -> None:
-    def address(namespace: str) -> str:
-        return site.kubectl("get", "pods", "-n", namespace, "-o", "jsonpath={.items[0].status.podIP}")
+    def address(kind: str, namespace: str, field: str) -> str:
+        return site.kubectl("get", kind, "-n", namespace, "-o", f"jsonpath={{{field}}}")
 
     program = (
         "import socket, sys\n"
-        "for address in sys.argv[1:]:\n"
+        "for place in sys.argv[1:]:\n"
+        "    address, port = place.split(':')\n"
         "    with socket.socket() as tried:\n"
         "        tried.settimeout(5)\n"
-        "        print(address, tried.connect_ex((address, 8080)))\n"
+        "        print(place, tried.connect_ex((address, int(port))))\n"
     )
-    addresses = [address("inspiration"), address("dashboard")]
+    dns = f"{address('service/kube-dns', 'kube-system', '.spec.clusterIP')}:53"
+    dashboard = f"{address('pods', 'dashboard', '.items[0].status.podIP')}:8080"
     image = [f"--image={kube_web_view.IMAGE}", "--image-pull-policy=Never", "--restart=Never"]
     try:
-        site.kubectl("run", "probe", *image, "--command", "--", "python3", "-c", program, *addresses)
+        site.kubectl("run", "probe", *image, "--command", "--", "python3", "-c", program, dns, dashboard)
         site.kubectl("wait", "pod/probe", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
         answer = site.kubectl("logs", "probe")
     finally:
         site.kubectl("delete", "pod", "probe", "--ignore-not-found")
-    # The site answers its neighbours; kube-web-view listens for Caddy only, which is in the same pod.
-    assert answer.splitlines() == [f"{addresses[0]} 0", f"{addresses[1]} {errno.ECONNREFUSED}"]
+    # CoreDNS answers everybody; kube-web-view listens for Caddy only, which is in the same pod.
+    assert answer.splitlines() == [f"{dns} 0", f"{dashboard} {errno.ECONNREFUSED}"]
 
 
 def test_a_certificate_is_renewed_in_time(undone: Checkout) -> None:

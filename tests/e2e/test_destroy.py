@@ -35,7 +35,7 @@ def test_destroy_leaves_nothing_and_up_brings_all_back(site: Checkout) -> None:
 
 def first_preview(site: Checkout, expected: set[str]) -> None:
     """Everything is to be created, nothing is built, and nobody asks for what isn't there yet."""
-    images = site.run("docker", "images", "-q", environment=site.environment()).stdout
+    images = site.images()
     previewed = steps(site)
     assert {step["op"] for step in previewed} == {"create"}
     assert {step["urn"] for step in previewed} == expected - {urn for urn in expected if "::default" in urn}
@@ -43,7 +43,7 @@ def first_preview(site: Checkout, expected: set[str]) -> None:
     [container] = deployment["newState"]["inputs"]["spec"]["template"]["spec"]["containers"]
     # The engine's sign for what it doesn't know yet.
     assert container["image"] == "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-    assert site.run("docker", "images", "-q", environment=site.environment()).stdout == images
+    assert site.images() == images
 
 
 def resources(site: Checkout) -> list[dict[str, object]]:

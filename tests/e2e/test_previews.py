@@ -36,6 +36,7 @@ REGISTRY = {
     "registry-deployment",
     "registry-hosting",
     "registry-namespace",
+    "registry-policy",
     "registry-service",
 }
 

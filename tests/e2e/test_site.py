@@ -82,7 +82,7 @@ def test_pods_run_the_digest_that_the_stack_says(site: Checkout) -> None:
 def test_an_edited_page_previews_as_image_and_deployment_only(undone: Checkout) -> None:
     page = undone.path / "site" / "public" / "index.html"
     page.write_text(page.read_text().replace("</body>", "<p>edited</p></body>"))
-    before = undone.run("docker", "images", "-q", environment=undone.environment()).stdout
+    before = undone.images()
 
     preview = undone.pulumi("preview", "--diff", "--json")
 
@@ -93,7 +93,7 @@ def test_an_edited_page_previews_as_image_and_deployment_only(undone: Checkout) 
     assert changed["kubernetes:apps/v1:Deployment"]["op"] == "update"
     assert set(changed["kubernetes:apps/v1:Deployment"]["detailedDiff"]) == {"spec.template.spec.containers[0].image"}
     # Nothing is built in preview.
-    assert undone.run("docker", "images", "-q", environment=undone.environment()).stdout == before
+    assert undone.images() == before
 
 
 def test_an_update_loses_no_request(undone: Checkout) -> None:
