@@ -14,6 +14,7 @@ import pytest
 from embedded import paths
 from embedded.errors import Failure
 from embedded.toolchain import busybox, docker_engine, pulumi_engine, system
+from tests.__main__ import provide_browser
 
 
 def test_programs_that_a_user_lacks_on_path_are_found() -> None:
@@ -152,3 +153,14 @@ def test_our_own_docker_engine_does_not_count(engine: str, monkeypatch: pytest.M
 def test_a_socket_that_nobody_listens_on_is_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/missing.sock")
     assert docker_engine.running() is None
+
+
+def test_what_only_the_tests_need_is_installed_by_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[str] = []
+    monkeypatch.setattr(system, "find", lambda program: Path("/usr/bin/apt-get") if program == "apt-get" else None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(system, "install", lambda packages, *_: installed.extend(packages))
+
+    provide_browser()
+
+    assert installed == ["chromium", "curl", "libnss3-tools"]
