@@ -46,7 +46,8 @@ def losing_nothing(*names: str) -> Iterator[None]:
         yield
         for traffic in asked.values():
             traffic.wait_for(10)
-    assert {name: traffic.failures for name, traffic in asked.items() if traffic.failures} == {}
+    failures = {name: traffic.failures for name, traffic in asked.items() if traffic.failures}
+    assert not failures, failures
 
 
 def fails(checkout: Checkout) -> str:
