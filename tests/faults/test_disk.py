@@ -54,6 +54,7 @@ def limit_just_below_what_is_free(checkout: Checkout) -> Iterator[None]:
     }
     try:
         restart_kubelet(checkout, yaml.safe_dump(configuration))
+        assert eventually(lambda: "waits-" in pods_of_the_kubelet(checkout))
         yield
     finally:
         restart_kubelet(checkout, before)
@@ -87,6 +88,15 @@ def restart_kubelet(checkout: Checkout, configuration: str) -> None:
     kubelet.kill()  # the supervisor starts it again
     kubelet.wait()
     assert eventually(lambda: "kubelet" in supervisor.processes())
+
+
+def pods_of_the_kubelet(checkout: Checkout) -> str:
+    """The names of the pods that it has taken since it started; none while it starts."""
+    node = checkout.kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+    asked = checkout.run(
+        "kubectl", "get", "--raw", f"/api/v1/nodes/{node}/proxy/pods", environment=checkout.environment()
+    )
+    return asked.stdout
 
 
 def taints(checkout: Checkout) -> str:
