@@ -78,8 +78,9 @@ def page() -> str:
         "# Configuration",
         "<!-- made from Pulumi.yaml by docs/configuration.py -->",
         "A key is set by `pulumi config set domain example.com`, an option by its path: "
-        "`pulumi config set --path ingress.httpPort 8080`, `pulumi config set --path 'sites[0].replicas' 3`. All errors "
-        "are reported at once, each with the key, the value and what is allowed, before any resource is registered.",
+        "`pulumi config set --path ingress.httpPort 8080`, `pulumi config set --path 'sites[0].replicas' 3`. All "
+        "errors are reported at once, each with the key, the value and what is allowed, before any resource is "
+        "registered.",
     ]
     for key, entry in schema().items():
         parts.append(f"## {key}")
