@@ -25,3 +25,15 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
         leads_to = page.parent / file if file else page
         assert leads_to.is_file(), target
         assert not anchor or anchor in anchors(leads_to), target
+
+
+def test_the_index_of_the_decisions_is_whole_and_in_order() -> None:
+    pages = sorted(
+        (page for page in (PROJECT / "docs" / "decisions").glob("[0-9]*.md")),
+        key=lambda page: int(page.name.partition("-")[0]),
+    )
+    titles = [page.read_text().partition("\n")[0].removeprefix("# ") for page in pages]
+    rows = [f"| {title.replace('. ', ' | [', 1)}]({page.name}) |" for title, page in zip(titles, pages, strict=True)]
+    index = (PROJECT / "docs" / "decisions" / "README.md").read_text()
+    assert [line for line in index.splitlines() if "](" in line] == rows
+    assert [int(title.partition(".")[0]) for title in titles] == list(range(1, len(pages) + 1))
