@@ -1,54 +1,19 @@
 """Tab completes the options of the scripts, in shells that really run."""
 
 import os
-import pty
-import re
-import select
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.pages import PROJECT
+from tests.terminal import read_until, terminal
 
 SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
     "zsh": ["zsh", "-f", "-i"],
 }
 BEFORE = {"bash": "", "zsh": "autoload -Uz compinit && compinit -D -u; "}
-
-
-@contextmanager
-def terminal(command: list[str], folder: Path) -> Iterator[int]:
-    """A program at a terminal, which the test types into and reads from."""
-    ours, its = pty.openpty()
-    environment = {**os.environ, "TERM": "dumb", "PS1": "$ ", "HISTFILE": ""}
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=its, stdout=its, stderr=its, start_new_session=True
-    )
-    os.close(its)
-    try:
-        yield ours
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-
-
-def read_until(shell: int, pattern: str, seconds: float = 20) -> str:
-    """What is shown until that is there."""
-    shown = ""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if select.select([shell], [], [], 0.2)[0]:
-            shown += os.read(shell, 65536).decode(errors="replace").replace("\a", "")
-            if re.search(pattern, shown):
-                return shown
-    raise AssertionError(f"{pattern!r} isn't in {shown!r}")
 
 
 @pytest.mark.parametrize("name", SHELLS)
@@ -67,7 +32,8 @@ def read_until(shell: int, pattern: str, seconds: float = 20) -> str:
 def test_tab_completes(name: str, typed: str, completed: str) -> None:
     if not shutil.which(name):
         pytest.skip(f"there is no {name}")
-    with terminal(SHELLS[name], PROJECT) as shell:
+    environment = {**os.environ, "TERM": "dumb", "PS1": "$ ", "HISTFILE": ""}
+    with terminal(SHELLS[name], PROJECT, environment) as (_, shell):
         # What is typed is echoed: the quotes make the sign that it is done another text than what is typed.
         os.write(shell, f'{BEFORE[name]}eval "$(script/completion {name})"; echo do""ne\n'.encode())
         read_until(shell, r"\bdone\s[^$]*\$ ")

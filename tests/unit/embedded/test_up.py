@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 
 import pytest
 
 from tests.pages import PROJECT
+from tests.terminal import run
 
 OUTPUTS = {
     "site_urls": {"blog": "http://blog.localhost/"},
@@ -37,24 +37,9 @@ sys.exit(__main__.main())
 
 def at_a_terminal(program: str, **variables: str) -> tuple[int, str]:
     """Run a program at a terminal; return its exit code and all that it shows."""
-    ours, its = pty.openpty()
-    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
-    environment = {**inherited, "TERM": "xterm-256color", "PYTHONPATH": str(PROJECT), **variables}
-    with subprocess.Popen(
-        [sys.executable, "-c", program, "up"], env=environment, stdin=its, stdout=its, stderr=its
-    ) as process:
-        os.close(its)
-        shown = b""
-        while True:
-            try:
-                read = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not read:
-                break
-            shown += read
-    os.close(ours)
-    return process.returncode, shown.decode().replace("\r\n", "\n")
+    inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    environment = {**inherited, "PYTHONPATH": str(PROJECT), **variables}
+    return run([sys.executable, "-c", program, "up"], PROJECT, environment)
 
 
 def piped(program: str) -> subprocess.CompletedProcess[str]:
