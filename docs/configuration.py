@@ -81,6 +81,8 @@ def page() -> str:
         "`pulumi config set --path ingress.httpPort 8080`, `pulumi config set --path 'sites[0].replicas' 3`. All "
         "errors are reported at once, each with the key, the value and what is allowed, before any resource is "
         "registered.",
+        "An addon that was switched on by `true` has to make room for a map of options: "
+        "`pulumi config rm --path addons.cert`.",
     ]
     for key, entry in schema().items():
         parts.append(f"## {key}")

@@ -44,9 +44,14 @@ OWN = (
     "pulumi config set context kind-kind",
     "pulumi config set kubeconfig ~/microk8s.kubeconfig",
     "pulumi config set kubeconfig /etc/rancher/k3s/k3s.yaml",
-    "script/up --status --stack mine",
 )
-"""Run there, in this order, for a stack of one's own."""
+"""Run there, in this order, for a stack of one's own: the first two are for the cluster that is there."""
+
+STATUS = "script/up --status --stack mine"
+"""Run there, on that stack before anything is deployed."""
+
+UNSET = "pulumi config rm --path addons.cert"
+"""Run there, once that is set."""
 
 STUCK = """kubectl patch KIND NAME --type merge -p '{"metadata": {"finalizers": null}}'"""
 """Run there, on an object that is held."""

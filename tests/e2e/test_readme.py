@@ -12,7 +12,7 @@ import yaml
 
 from tests.checkout import Checkout
 from tests.e2e.conftest import new_trust_store
-from tests.page_commands import OWN, SETS, SHOWS, STUCK
+from tests.page_commands import OWN, SETS, SHOWS, STATUS, STUCK, UNSET
 
 FILE = "Pulumi.dev.yaml"
 
@@ -63,28 +63,39 @@ def test_what_sets_something_writes_it_into_the_stacks_file(unset: Checkout, hom
 
 
 def test_what_is_set_is_what_the_program_takes(unset: Checkout, home: Path) -> None:
-    # Without what can't be deployed here: a registry that needs an account, and a chart from the internet.
-    here = [command for command in SETS if "registry.address" not in command and "set-all" not in command]
-    for command in here:
-        run(unset, home, command)
+    # Without what can't be deployed here as it is: a registry that needs an account, a chart from the internet, and an
+    # addon whose chart has to be built.
+    without = ("registry.address", "set-all", "addons.cert")
+    for command in SETS:
+        if not any(part in command for part in without):
+            run(unset, home, command)
     done = unset.pulumi("preview")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_an_addon_that_is_on_makes_room_for_its_options(unset: Checkout, home: Path) -> None:
+    switched_on, with_options = (command for command in SETS if "addons.cert" in command)
+    for command in (switched_on, UNSET, with_options):
+        run(unset, home, command)
+    config = yaml.safe_load((unset.path / FILE).read_text())["config"]
+    assert config["inspiration:addons"]["cert"] == {"acme": {"email": "you@example.com"}}
+
+
 def test_a_stack_of_ones_own(unset: Checkout, home: Path) -> None:
+    def config() -> dict[str, str]:
+        found: dict[str, str] = yaml.safe_load((unset.path / "Pulumi.mine.yaml").read_text())["config"]
+        return found
+
     try:
         for command in OWN[:2]:
             run(unset, home, command)
-        config = yaml.safe_load((unset.path / "Pulumi.mine.yaml").read_text())["config"]
-        context = unset.kubectl("config", "current-context").strip()
-        assert config["inspiration:context"] == context
-        # There is no such cluster here: only that the program is told of it.
-        for command in OWN[2:-1]:
+        assert config()["inspiration:context"] == unset.kubectl("config", "current-context").strip()
+        assert "Nothing is deployed: pulumi up does that." in run(unset, home, STATUS)
+        # There are no such clusters here: only that the program is told of them.
+        for command in OWN[2:]:
             run(unset, home, command)
-            words = shlex.split(command)
-            config = yaml.safe_load((unset.path / "Pulumi.mine.yaml").read_text())["config"]
-            assert config[f"inspiration:{words[3]}"] == words[4].replace("~", str(home))
-        assert "Nothing is deployed: pulumi up does that." in run(unset, home, OWN[-1])
+            key, value = shlex.split(command)[3:]
+            assert config()[f"inspiration:{key}"] == value.replace("~", str(home))
     finally:
         unset.pulumi("stack", "rm", "--yes", "--force", stack="mine")
         unset.pulumi("stack", "select", stack="dev")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.page_commands import ELSEWHERE, NOT_RUN, OWN, SETS, SHOWS, STUCK
+from tests.page_commands import ELSEWHERE, NOT_RUN, OWN, SETS, SHOWS, STATUS, STUCK, UNSET
 from tests.pages import PAGES, PROJECT, commands, is_command, label, scripts
 
 TESTS = PROJECT / "tests"
@@ -19,7 +19,7 @@ def named() -> list[str]:
 
 
 def accounted() -> list[str]:
-    return [*SHOWS, *SETS, *OWN, STUCK, *ELSEWHERE, *NOT_RUN]
+    return [*SHOWS, *SETS, *OWN, STATUS, STUCK, UNSET, *ELSEWHERE, *NOT_RUN]
 
 
 def test_every_command_is_accounted_for() -> None:

@@ -164,7 +164,14 @@ def test_an_interruption_has_the_usual_exit_code(project: Path) -> None:
     lock = os.open(project, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     command = [sys.executable, str(project / "embedded/bootstrap.py"), "requirements.txt", "--", "shows"]
-    with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as waiting:
+    # As at a terminal: what a shell starts in the background ignores SIGINT, and so would what these tests start.
+    with subprocess.Popen(
+        command,
+        cwd=project,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as waiting:
         assert waiting.stderr is not None
         assert "waiting for another run" in waiting.stderr.readline()
         waiting.send_signal(signal.SIGINT)
