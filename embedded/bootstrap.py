@@ -116,12 +116,17 @@ class Environment:
         say(f"installed the Python packages in {time.monotonic() - began:.0f} s")
 
 
-def main(arguments: list[str]) -> str:
-    """Have the environment of the files before ``--``, and become the module after it; return what prevents that."""
+def main(arguments: list[str]) -> int:
+    """Have the environment of the files before ``--``, and become the module after it.
+
+    Returns:
+        What to exit with if it can't: 1, 2 after wrong usage, 130 after Ctrl-C; the reason is printed.
+    """
     split = arguments.index("--") if "--" in arguments else 0
     files, command = arguments[:split], arguments[split + 1 :]
     if not files or not command:
-        return "usage: bootstrap.py REQUIREMENTS_FILE... -- MODULE [ARGUMENT...]"
+        say("usage: bootstrap.py REQUIREMENTS_FILE... -- MODULE [ARGUMENT...]")
+        return 2
     environment = Environment(PROJECT)
     try:
         wanted = {name: (PROJECT / name).read_text(encoding="utf-8") for name in files}
@@ -131,9 +136,11 @@ def main(arguments: list[str]) -> str:
         variables = {**os.environ, "PYTHONPATH": str(PROJECT)}
         os.execve(environment.python, [str(environment.python), "-P", "-m", *command], variables)  # noqa: S606
     except (Failure, OSError) as error:
-        return f"error: {error}"
+        say(f"error: {error}")
+        return 1
     except KeyboardInterrupt:
-        return "interrupted; run it again to go on"
+        say("interrupted; run it again to go on")
+        return 130
 
 
 def suitable_python() -> str:

@@ -16,6 +16,9 @@ from rich.text import Text
 LOG_SECONDS = 30
 """Between two lines of a log that say how far a long stage is."""
 
+ENOUGH_SHARE, ENOUGH_SECONDS = 0.05, 20
+"""Of a stage, before the rest of it is estimated."""
+
 
 @dataclass(eq=False)
 class Stage:
@@ -25,6 +28,8 @@ class Stage:
     result: str = ""
     """How it came about, shown when it is done: "built", "from cache"."""
     detail: str = ""
+    share: float | None = None
+    """How much of it is done, 0 to 1, where that is known."""
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
     failed: bool = False
@@ -32,12 +37,20 @@ class Stage:
     """Puts the stage into a log, now and then; None on a terminal, which shows it all the time."""
     said: float = field(default_factory=time.monotonic)
 
-    def update(self, detail: str) -> None:
-        """Show what the stage is doing at the moment, in a few words."""
-        self.detail = detail
+    def update(self, detail: str, share: float | None = None) -> None:
+        """Show what the stage is doing, in a few words, and how much of it is done where that is known."""
+        self.detail, self.share = detail, share
         if self.say and time.monotonic() - self.said >= LOG_SECONDS:
             self.said = time.monotonic()
             self.say(self)
+
+    @property
+    def left(self) -> str:
+        """How long it may still take, in words; empty until there is something to judge it by."""
+        if self.share is None or self.share < ENOUGH_SHARE or self.seconds < ENOUGH_SECONDS:
+            return ""
+        minutes = round(self.seconds * (1 - self.share) / self.share / 60)
+        return f"about {minutes} min left" if minutes > 1 else "a minute left"
 
     @property
     def seconds(self) -> float:
@@ -99,7 +112,12 @@ class Progress:
         lines = []
         for stage in list(self._active):
             line = Text("  ").join(
-                [Text(stage.title), Text(duration(stage.seconds)), Text(stage.detail, "dim")],
+                [
+                    Text(stage.title),
+                    Text(duration(stage.seconds)),
+                    *([Text(stage.left)] if stage.left else []),
+                    Text(stage.detail, "dim"),
+                ],
             )
             line = Text(" ").join([Text(str(self._spinner.render(time.monotonic())), "cyan"), line])
             line.truncate(self.console.width, overflow="ellipsis")
@@ -120,7 +138,7 @@ class Progress:
 
     def _say(self, stage: Stage) -> None:
         with self._lock:
-            parts = [stage.title, stage.detail, duration(stage.seconds)]
+            parts = [stage.title, stage.detail, duration(stage.seconds), *filter(None, [stage.left])]
             self.console.print(" ", Text("  ".join(parts)), soft_wrap=True)
 
     def _end(self, stage: Stage) -> None:

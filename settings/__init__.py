@@ -64,7 +64,9 @@ class Settings(Model):
     ingress: IngressSettings = Field(
         default=IngressSettings(), description=f"a map of {', '.join(keys(IngressSettings))}"
     )
-    registry: RegistrySettings = Field(default_factory=RegistrySettings, description="a map of nodePort, address")
+    registry: RegistrySettings = Field(
+        default_factory=RegistrySettings, description=f"a map of {', '.join(keys(RegistrySettings))}"
+    )
     certificate_authority: CertificateAuthoritySettings = Field(
         default=CertificateAuthoritySettings(),
         description=f"a map of {', '.join(keys(CertificateAuthoritySettings))}",

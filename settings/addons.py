@@ -220,60 +220,56 @@ def _toggle_or_auto(value: Any) -> Any:
     return {"auto": True} if value == "auto" else _toggle(value)
 
 
-def _options(*names: str) -> Any:
-    return Field(default_factory=dict, validate_default=True, description=f"true, false, or a map of {_listed(names)}")
+def _options(model: type[Model]) -> Any:
+    return Field(default_factory=dict, validate_default=True, description=f"true, false, or a map of {_listed(model)}")
 
 
-def _off_unless_named(*names: str) -> Any:
-    return Field(default=None, description=f"true, false, or a map of {_listed(names)}")
+def _off_unless_named(model: type[Model]) -> Any:
+    return Field(default=None, description=f"true, false, or a map of {_listed(model)}")
 
 
-def _auto_unless_named(*names: str) -> Any:
-    return Field(default_factory=lambda: {"auto": True}, validate_default=True, description=_detected(names))
+def _auto_unless_named(model: type[Detected]) -> Any:
+    return Field(default_factory=lambda: {"auto": True}, validate_default=True, description=_detected(model))
 
 
-def _off_or_detected(*names: str) -> Any:
-    return Field(default=None, description=_detected(names))
+def _off_or_detected(model: type[Detected]) -> Any:
+    return Field(default=None, description=_detected(model))
 
 
-def _detected(names: Iterable[str]) -> str:
-    return f"true, false, auto (unless the cluster has its own), or a map of {_listed(['auto', *names])}"
+def _detected(model: type[Detected]) -> str:
+    return f"true, false, auto (unless the cluster has its own), or a map of {_listed(model)}"
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
+def _listed(model: type[Model]) -> str:
+    return ", ".join(keys(model))
 
 
 class AddonSettings(Model):
     """The options of each addon that is switched on."""
 
-    dns: Annotated[DnsSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named(
-        "clusterIP", "replicas", "upstream"
+    dns: Annotated[DnsSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named(DnsSettings)
+    storage: Annotated[StorageSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named(StorageSettings)
+    registry: Annotated[RegistryAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named(
+        RegistryAddonSettings
     )
-    storage: Annotated[StorageSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named("path")
-    registry: Annotated[RegistryAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named("size")
-    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named("nodePorts")
-    dashboard: Annotated[DashboardSettings | None, BeforeValidator(_toggle)] = _options("kind", "host", "access")
+    ingress: Annotated[IngressAddonSettings | None, BeforeValidator(_toggle_or_auto)] = _auto_unless_named(
+        IngressAddonSettings
+    )
+    dashboard: Annotated[DashboardSettings | None, BeforeValidator(_toggle)] = _options(DashboardSettings)
     metrics_server: Annotated[
         MetricsServerSettings | None, BeforeValidator(_toggle_or_auto), Field(alias="metrics-server")
-    ] = _off_or_detected("kubeletInsecureTls")
-    prometheus: Annotated[PrometheusSettings | None, BeforeValidator(_toggle)] = _off_unless_named(
-        "host", "retention", "size", "kubeletInsecureTls"
-    )
-    logs: Annotated[LogsSettings | None, BeforeValidator(_toggle)] = _off_unless_named("retention", "size", "path")
-    rbac: Annotated[RbacSettings | None, BeforeValidator(_toggle)] = _off_unless_named(
-        "viewers", "editors", "admins", "namespaces"
-    )
-    jaeger: Annotated[JaegerSettings | None, BeforeValidator(_toggle)] = _off_unless_named("maxTraces")
-    knative: Annotated[KnativeSettings | None, BeforeValidator(_toggle)] = _off_unless_named(
-        "domain", "stableWindow", "scaleToZeroGracePeriod"
-    )
-    cert: Annotated[CertSettings | None, BeforeValidator(_toggle)] = _off_unless_named("acme")
-    cilium: Annotated[CiliumSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(CiliumSettings))
-    gpu: Annotated[GpuSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(GpuSettings))
-    istio: Annotated[IstioSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(IstioSettings))
-    linkerd: Annotated[LinkerdSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(LinkerdSettings))
-    rancher: Annotated[RancherSettings | None, BeforeValidator(_toggle)] = _off_unless_named(*keys(RancherSettings))
+    ] = _off_or_detected(MetricsServerSettings)
+    prometheus: Annotated[PrometheusSettings | None, BeforeValidator(_toggle)] = _off_unless_named(PrometheusSettings)
+    logs: Annotated[LogsSettings | None, BeforeValidator(_toggle)] = _off_unless_named(LogsSettings)
+    rbac: Annotated[RbacSettings | None, BeforeValidator(_toggle)] = _off_unless_named(RbacSettings)
+    jaeger: Annotated[JaegerSettings | None, BeforeValidator(_toggle)] = _off_unless_named(JaegerSettings)
+    knative: Annotated[KnativeSettings | None, BeforeValidator(_toggle)] = _off_unless_named(KnativeSettings)
+    cert: Annotated[CertSettings | None, BeforeValidator(_toggle)] = _off_unless_named(CertSettings)
+    cilium: Annotated[CiliumSettings | None, BeforeValidator(_toggle)] = _off_unless_named(CiliumSettings)
+    gpu: Annotated[GpuSettings | None, BeforeValidator(_toggle)] = _off_unless_named(GpuSettings)
+    istio: Annotated[IstioSettings | None, BeforeValidator(_toggle)] = _off_unless_named(IstioSettings)
+    linkerd: Annotated[LinkerdSettings | None, BeforeValidator(_toggle)] = _off_unless_named(LinkerdSettings)
+    rancher: Annotated[RancherSettings | None, BeforeValidator(_toggle)] = _off_unless_named(RancherSettings)
 
     @property
     def deployed(self) -> dict[str, Model]:

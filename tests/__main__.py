@@ -6,6 +6,8 @@ import argparse
 import os
 import subprocess
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -17,21 +19,43 @@ CHECKS = (
 )
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of ``script/test``; what it doesn't know is pytest's."""
+    made = argparse.ArgumentParser(
+        prog="script/test",
+        description=textwrap.fill(
+            "Runs ruff, mypy, the rules of who imports whom, and all tests. The plugin, end-to-end and fault tests "
+            "work on a copy of this checkout with an embedded cluster of its own; a cluster that script/up has started "
+            "here is stopped for that time, and is back afterwards with all it had.",
+            78,
+        ),
+        epilog="""examples:
+  script/test                       everything
+  script/test tests/unit -x         some of the tests, after the checks
+  script/test --no-checks -k site   those with that word in their names
+  script/test --addons all          the heavy addons too: their programs take long to build
+
+Options that aren't listed go to pytest.
+exit codes: 0 all is well, 1 a check or a test failed, 130 interrupted; others are pytest's""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--no-checks", action="store_true", help="only the tests, without ruff and mypy")
+    return made
+
+
 def main() -> int:
     """Run the checks and the tests; returns 0 only if all of them passed."""
-    parser = argparse.ArgumentParser(
-        prog="script/test",
-        description="Runs ruff, mypy, the rules of who imports whom, and all tests. The plugin, end-to-end and fault "
-        "tests work on a copy of this checkout with an embedded cluster of its own; a cluster that script/up has "
-        "started here is stopped for that time, and is back afterwards with all it had.",
-        epilog="Options that aren't listed go to pytest: script/test -k settings, script/test tests/unit -x. "
-        "script/test --addons all tests the heavy addons, too: their programs take long to build.",
-    )
-    parser.add_argument("--no-checks", action="store_true", help="only the tests, without ruff and mypy")
-    arguments, pytest_arguments = parser.parse_known_args()
+    arguments, pytest_arguments = parser().parse_known_args()
+    try:
+        return _run(arguments.no_checks, pytest_arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(no_checks: bool, pytest_arguments: Sequence[str]) -> int:
     provide_browser()
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for check in () if arguments.no_checks else CHECKS:
+    for check in () if no_checks else CHECKS:
         if subprocess.run(check, cwd=PROJECT, env=environment, check=False).returncode != 0:
             return 1
     return subprocess.run(

@@ -40,12 +40,7 @@ def up(files: Files) -> None:
     Raises:
         Failure: Another clone of the project has its cluster on this machine.
     """
-    owner = link_owner()
-    if owner is not None and owner != str(files.state):
-        raise Failure(
-            f"another embedded cluster is on this machine: that of {Path(owner).parent}",
-            fix=f"stop it there with script/down, or use it from here: export INSPIRATION_STATE={owner}",
-        )
+    owner = refuse_another(files)
     namespace = files.network_namespace
     if not _is_bound(namespace):
         namespace.touch(mode=0o600)
@@ -85,9 +80,28 @@ def down(files: Files) -> None:
     files.network_namespace.unlink(missing_ok=True)
 
 
+def refuse_another(files: Files) -> str | None:
+    """Return whose the machine's link is: this cluster's, or None without a link.
+
+    Raises:
+        Failure: It is that of another clone of the project.
+    """
+    owner = link_owner()
+    if owner is not None and owner != str(files.state):
+        raise Failure(
+            f"another embedded cluster is on this machine: that of {Path(owner).parent}",
+            fix=f"stop it there with script/down --keep, or use it from here: export INSPIRATION_STATE={owner}",
+        )
+    return owner
+
+
 def link_owner() -> str | None:
     """The state folder of the cluster that the machine's link belongs to; None without a link."""
-    shown = subprocess.run(["ip", "-json", "link", "show", plan.INTERFACE], capture_output=True, text=True, check=False)
+    command = ["ip", "-json", "link", "show", plan.INTERFACE]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None  # what has made no link yet: script/up installs it
     if shown.returncode != 0:
         return None
     return str(json.loads(shown.stdout)[0].get("ifalias", ""))

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 import psutil
 
+from embedded.cluster import network
 from embedded.cluster.plan import Files, Ports
 from embedded.errors import Failure
 
@@ -18,7 +19,7 @@ DEEPEST_SOCKET = "data/kubelet/device-plugins/kubelet.sock"
 
 
 def check(files: Files, ports: Ports, own: Collection[int]) -> None:
-    """Check rights, paths and ports.
+    """Check rights, paths, whose cluster is on this machine, and ports.
 
     Args:
         files: Where the cluster will be.
@@ -26,7 +27,8 @@ def check(files: Files, ports: Ports, own: Collection[int]) -> None:
         own: Process ids that may hold the ports: the cluster's, if it is running.
 
     Raises:
-        Failure: With every port that is held, the program that holds it, and the config key that changes it.
+        Failure: With the other cluster, or with every port that is held, the program that holds it, and the config key
+            that changes it.
     """
     if os.geteuid() != 0:
         raise Failure(
@@ -38,6 +40,8 @@ def check(files: Files, ports: Ports, own: Collection[int]) -> None:
             f"the path {files.state} is too long for the sockets in it",
             fix="keep the state elsewhere: export INSPIRATION_STATE=/var/lib/inspiration",
         )
+    # First, since what holds the ports would be that cluster's relay.
+    network.refuse_another(files)
     taken = [
         f"port {port} is held by {holder}: stop it, or choose another port: "
         f"`pulumi config set --path {key} {_other(port)}`"

@@ -40,10 +40,10 @@ def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
         pulumi_arguments: Further options for it.
 
     Returns:
-        Pulumi's exit code.
+        0, when all of it is done.
 
     Raises:
-        Failure: Something is in the way; what is done so far stays.
+        Failure: Something is in the way, or ``pulumi up`` fails; what is done so far stays.
     """
     progress = Progress()
     cluster = Cluster(STATE)
@@ -72,10 +72,16 @@ def _run(
         code = dev.run("up", "--stack", stack.STACK, "--yes", "--skip-preview", *pulumi_arguments)
         stage.failed = code != 0
     cluster.rest()
+    if code != 0:
+        raise Failure(
+            "`pulumi up` failed: the reasons are above, below “Diagnostics”",
+            fix="put them right and run script/up again, which goes on from there; script/up --status tells what isn't "
+            "healthy",
+            log=cluster.files.logs,
+        )
     progress.summary()
-    if code == 0:
-        _show(dev.outputs())
-    return code
+    _show(dev.outputs())
+    return 0
 
 
 def _connect(tools: Toolchain, cluster: Cluster, docker_host: str) -> dict[str, str]:

@@ -27,7 +27,6 @@ class Toolchain:
             containerd-shim-runc-v2, ctr, the CNI plugins, coredns, registry, local-path-provisioner, and what is ours.
         kube_router: What enforces NetworkPolicies.
         pulumi: The engine.
-        pulumi_is_official: Whether it is an official one, with its own language hosts.
         traefik: From PyPI.
         caddy: From PyPI.
         nginx: From PyPI; static.
@@ -40,7 +39,6 @@ class Toolchain:
     bin: Path
     kube_router: Path
     pulumi: Path
-    pulumi_is_official: bool
     traefik: Path
     caddy: Path
     nginx: Path
@@ -98,7 +96,6 @@ def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
         bin=builder.folders[CLUSTER.name] / "bin",
         kube_router=builder.folders[KUBE_ROUTER.name] / "bin/kube-router",
         pulumi=official or builder.folders[PULUMI.name] / "bin/pulumi",
-        pulumi_is_official=official is not None,
         traefik=traefik,
         caddy=caddy,
         nginx=nginx,

@@ -122,7 +122,7 @@ class Builder:
             for line in go("build", "-v", f"-p={self._jobs}", *module.flags, "-o", f"{binaries}/", *packages):
                 if line in stale:
                     done += 1
-                    stage.update(f"{done} of {len(stale)} packages, {line}")
+                    stage.update(f"{done} of {len(stale)} packages, {line}", done / len(stale))
         for name, target in module.links.items():
             (binaries / name).symlink_to(target)
         kept = {**module.sources, **{f"charts/{where}": path for where, path in module.charts.items()}}

@@ -29,11 +29,17 @@ def browser(site: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def trust(home: Path, certificate: str) -> None:
     """Have Chromium trust a certificate authority: by the NSS database in the user's home folder."""
+    where = new_trust_store(home)
+    subprocess.run([*where, "-A", "-n", "inspiration", "-t", "C,,"], input=certificate, text=True, check=True)
+
+
+def new_trust_store(home: Path) -> list[str]:
+    """Make the NSS database of a user, as Chromium's first start does; return the command that works on it."""
     database = home / ".pki" / "nssdb"
     database.mkdir(parents=True)
     where = ["certutil", "-d", f"sql:{database}"]
     subprocess.run([*where, "-N", "--empty-password"], check=True)
-    subprocess.run([*where, "-A", "-n", "inspiration", "-t", "C,,"], input=certificate, text=True, check=True)
+    return where
 
 
 @pytest.fixture

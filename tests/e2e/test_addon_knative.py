@@ -12,6 +12,7 @@ import yaml
 
 from tests.checkout import Checkout
 from tests.e2e.previews import changes
+from tests.pages import script_with
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.heavy
@@ -107,6 +108,16 @@ def test_a_service_scales_from_zero_for_a_request_and_back_to_zero(knative: Chec
     assert page.text == visit("inspiration.localhost").text
     assert eventually(lambda: started(knative) > before)
     assert eventually(lambda: pods(knative) == [], seconds=300)
+
+
+def test_the_service_of_the_page_answers(knative: Checkout) -> None:
+    script = script_with("docs/addons.md", "serving.knative.dev")
+    done = knative.run("sh", "-euc", script, environment=knative.environment())
+    assert done.returncode == 0, done.stderr
+    try:
+        assert eventually(lambda: visit("hello-default.knative.localhost").status_code == httpx.codes.OK, seconds=300)
+    finally:
+        knative.kubectl("delete", "ksvc", "hello", "-n", "default")
 
 
 def test_pods_of_the_cluster_ask_it_by_its_own_name(knative: Checkout) -> None:

@@ -1,4 +1,4 @@
-"""The addon rbac: who is given access, by the commands of the README, may do exactly what their role says."""
+"""The addon rbac: who is given access, by the commands of ``docs/access.md``, may do exactly what their role says."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout import Checkout
+from tests.pages import script_with
 from tests.waiting import eventually
 
 OPTIONS = {
@@ -20,36 +21,12 @@ OPTIONS = {
     "admins[0]": "group:operators",
 }
 
-KUBECONFIG = """
-umask 077
-kubectl config view --minify --flatten --raw > viewer.kubeconfig
-kubectl config unset users --kubeconfig viewer.kubeconfig
-kubectl config set-credentials viewer --kubeconfig viewer.kubeconfig --token "$(TOKEN)"
-kubectl config set-context --current --user viewer --kubeconfig viewer.kubeconfig
-"""
-
-CERTIFICATE = """
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=alice -keyout alice.key -out alice.csr
-kubectl apply -f - <<END
-apiVersion: certificates.k8s.io/v1
-kind: CertificateSigningRequest
-metadata:
-  name: alice
-spec:
-  signerName: kubernetes.io/kube-apiserver-client
-  usages: [client auth]
-  expirationSeconds: 86400
-  request: $(base64 -w0 alice.csr)
-END
-kubectl certificate approve alice
-kubectl wait --for=jsonpath='{.status.certificate}' csr/alice --timeout=60s
-kubectl get csr alice -o jsonpath='{.status.certificate}' | base64 -d > alice.crt
-kubectl delete csr alice
-"""
+KUBECONFIG = script_with("docs/access.md", "viewer.kubeconfig")
+CERTIFICATE = f"{script_with('docs/access.md', 'openssl')}kubectl delete csr alice\n"
 
 
 def shell(checkout: Checkout, folder: Path, script: str) -> None:
-    """Run what the README tells people to run, as they are: in a folder of theirs."""
+    """Run what the page tells people to run, as they are: in a folder of theirs."""
     done = checkout.run("sh", "-euc", f"cd '{folder}'\n{script}", environment=checkout.environment())
     assert done.returncode == 0, done.stderr
 
@@ -68,7 +45,7 @@ def test_it_is_removed_without_a_trace(undone: Checkout, tmp_path: Path) -> None
     assert found() == []
     undone.switch_on("rbac", OPTIONS)
     assert len(found()) == 8
-    shell(undone, tmp_path, KUBECONFIG.replace("TOKEN", undone.outputs()["rbac_commands"]["viewer"]))
+    shell(undone, tmp_path, KUBECONFIG)
     kubeconfig = tmp_path / "viewer.kubeconfig"
     assert as_viewer(undone, kubeconfig, "get", "nodes").returncode == 0
 
@@ -89,9 +66,10 @@ def granted(site: Checkout) -> Iterator[Checkout]:
 
 @pytest.fixture(scope="module")
 def viewer(granted: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kubeconfig of the account ``viewer``, with a token by the command in the stack's outputs."""
+    """The kubeconfig of the account ``viewer``, with a token, made as the page says."""
+    assert granted.outputs()["rbac_commands"]["viewer"] in KUBECONFIG
     folder = tmp_path_factory.mktemp("viewer")
-    shell(granted, folder, KUBECONFIG.replace("TOKEN", granted.outputs()["rbac_commands"]["viewer"]))
+    shell(granted, folder, KUBECONFIG)
     return folder / "viewer.kubeconfig"
 
 

@@ -1,4 +1,4 @@
-"""The addon registry: images are pushed, pulled by digest, deleted and cleaned away, as the README tells."""
+"""The addon registry: images are pushed, pulled by digest, deleted and cleaned away, as ``docs/addons.md`` tells."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.checkout import Checkout
+from tests.pages import script_with
 from tests.waiting import eventually
 
 ADDRESS = "localhost:32000"
@@ -49,12 +50,10 @@ def docker(checkout: Checkout, *arguments: str) -> str:
     return done.stdout
 
 
-def from_readme(checkout: Checkout) -> tuple[str, str]:
-    """How the README tells to delete an image, here that of the test, and then to free the disk."""
-    scripts = re.findall(r"```sh\n(.*?)```", (checkout.path / "README.md").read_text(), re.DOTALL)
-    [script] = [each for each in scripts if "garbage-collect" in each]
-    delete, execute, collect = script.partition("kubectl exec ")
-    return delete.replace("/inspiration/", f"/{REPOSITORY}/").replace("/TAG", f"/{TAG}"), execute + collect
+def from_page(repository: str, tag: str) -> tuple[str, str]:
+    """How the page tells to delete an image, here that of the test, and then to free the disk."""
+    delete, execute, collect = script_with("docs/addons.md", "garbage-collect").partition("kubectl exec ")
+    return delete.replace("/inspiration/", f"/{repository}/").replace("/TAG", f"/{tag}"), execute + collect
 
 
 def shell(checkout: Checkout, script: str) -> str:
@@ -90,7 +89,7 @@ def test_an_image_is_pulled_by_digest_deleted_and_cleaned_away(site: Checkout, p
     digests = {each["digest"].removeprefix("sha256:") for each in layers} | {pushed.rpartition(":")[2]}
     assert blobs(site, digests) == digests
 
-    delete, collect = from_readme(site)
+    delete, collect = from_page(REPOSITORY, TAG)
     assert json.loads(shell(site, delete).splitlines()[0])["tags"] == [TAG]
     assert manifest(pushed).status_code == httpx.codes.NOT_FOUND
     assert blobs(site, digests)  # the layers are still there

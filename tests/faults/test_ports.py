@@ -11,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from embedded.cluster import network
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.preflight import check
 from embedded.errors import Failure
@@ -27,6 +28,13 @@ def held() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no other cluster on this machine, whatever runs."""
+    monkeypatch.setattr(network, "link_owner", lambda: None)
+
+
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(
     ("which", "key"),
     [
@@ -49,6 +57,7 @@ def test_the_error_names_port_program_pid_and_key(tmp_path: Path, held: int, whi
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("alone")
 def test_every_held_port_is_named_at_once(tmp_path: Path, held: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -60,8 +69,24 @@ def test_every_held_port_is_named_at_once(tmp_path: Path, held: int) -> None:
     assert f"port {second} is held" in str(failure.value)
 
 
+@pytest.mark.usefixtures("alone")
 def test_the_clusters_own_listeners_are_fine(tmp_path: Path, held: int) -> None:
     check(Files(tmp_path), Ports(http=held, https=59443, registry=59032), own=[os.getpid()])
+
+
+def test_another_cluster_is_named_rather_than_its_ports(
+    tmp_path: Path, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "link_owner", lambda: "/srv/other/.inspiration")
+    with pytest.raises(Failure) as failure:
+        check(Files(tmp_path), Ports(http=held, https=59443, registry=59032), own=())
+    assert str(failure.value) == (
+        "another embedded cluster is on this machine: that of /srv/other; stop it there with script/down --keep, or "
+        "use it from here: export INSPIRATION_STATE=/srv/other/.inspiration"
+    )
+    monkeypatch.setattr(network, "link_owner", lambda: str(tmp_path))
+    with pytest.raises(Failure, match=f"port {held} is held"):
+        check(Files(tmp_path), Ports(http=held, https=59443, registry=59032), own=())
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The addons that are charts of upstream's: what each registers, and in which order."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -8,17 +7,9 @@ import pytest
 from pulumi.runtime import rpc
 
 from components.addons.catalogue import CATALOGUE
-from tests.graph.recorder import DIGEST, PROJECT, Recording, run
+from tests.graph.recorder import DIGEST, Recording, run
 
 READY = [{"name": "ready", "image": f"ghcr.io/me/ready@{DIGEST}"}]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def project() -> Iterator[None]:
-    """Run the program in its project, as Pulumi does."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(PROJECT)
-        yield
 
 
 def with_addons(preview: bool = False, **addons: Any) -> Recording:

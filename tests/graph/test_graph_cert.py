@@ -1,24 +1,14 @@
 """The addon cert: what it registers, and that issuers wait for cert-manager."""
 
-from collections.abc import Iterator
-
 import pulumi
 import pytest
 from pulumi.runtime import rpc
 
 from components.addons.cert import NO_HOOKS
-from tests.graph.recorder import DIGEST, PROJECT, Recording, Resource, run
+from tests.graph.recorder import DIGEST, Recording, Resource, run
 
 READY = [{"name": "ready", "image": f"ghcr.io/me/ready@{DIGEST}"}]
 ACME = {"server": "https://ca.example.com/directory", "email": "me@example.com"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def project() -> Iterator[None]:
-    """Run the program in its project, as Pulumi does."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(PROJECT)
-        yield
 
 
 def certified(cert: object, preview: bool = False) -> Recording:

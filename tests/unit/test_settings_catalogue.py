@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from components.addons.catalogue import CATALOGUE
 from settings.addons import AddonSettings
 from settings.models import RESERVED_NAMES
 from settings.problems import keys
-from tests.unit.test_settings import ROOT, load
+from tests.unit.test_settings import load
 from tests.unit.test_settings import project as project
 from tests.unit.test_settings_errors import problems
 
@@ -57,16 +56,6 @@ def test_the_host_of_rancher_is_in_the_hosts_entry() -> None:
     loaded = load({"domain": "example.test", "addons": {"rancher": {"host": "fleet.example.test"}}})
     assert loaded.hosts_entry is not None
     assert loaded.hosts_entry.split()[-1] == "fleet.example.test"
-
-
-def test_their_options_are_documented() -> None:
-    text = " ".join(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["addons"]["description"].split())
-    names = [*CATALOGUE]
-    for name, following in zip(names, [*names[1:], "(end)"], strict=True):
-        section = text.partition(f"; {name}")[2].partition(f"; {following}")[0]
-        options = (AddonSettings.model_fields[name].description or "").partition("a map of ")[2]
-        assert options
-        assert [option for option in options.split(", ") if option not in section] == [], name
 
 
 FAILING: list[tuple[dict[str, Any], list[str]]] = [

@@ -247,6 +247,7 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     ({"addons": {"ingress": {"x": 1}}}, ["addons.ingress.x: unknown key; allowed: auto, nodePorts"]),
+    ({"addons": {"registry": "on"}}, [f'addons.registry: "on" given; allowed: {AUTO}, size, sourceRanges']),
     ({"addons": {"ingress": "automatic"}}, [f'addons.ingress: "automatic" given; allowed: {AUTO}, nodePorts']),
     (
         {"addons": {"storage": {"auto": "yes"}}},

@@ -104,7 +104,7 @@ def test_a_second_run_waits_for_the_first(project: Path) -> None:
 @pytest.mark.parametrize("arguments", [[], ["requirements.txt"], ["--", "shows"], ["requirements.txt", "--"]])
 def test_a_wrong_call_says_what_is_right(project: Path, arguments: list[str]) -> None:
     answer = run(project, *arguments)
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert answer.stderr == "usage: bootstrap.py REQUIREMENTS_FILE... -- MODULE [ARGUMENT...]\n"
 
 
@@ -157,3 +157,24 @@ def test_an_old_python_hands_over_to_a_newer_one_on_path(monkeypatch: pytest.Mon
 )
 def test_what_pip_says_becomes_one_line(said: list[str], reason: str) -> None:
     assert bootstrap.explain(said) == reason
+
+
+def test_an_interruption_has_the_usual_exit_code(project: Path) -> None:
+    # Another run that installs is waited for.
+    lock = os.open(project, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    command = [sys.executable, str(project / "embedded/bootstrap.py"), "requirements.txt", "--", "shows"]
+    # As at a terminal: what a shell starts in the background ignores SIGINT, and so would what these tests start.
+    with subprocess.Popen(
+        command,
+        cwd=project,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as waiting:
+        assert waiting.stderr is not None
+        assert "waiting for another run" in waiting.stderr.readline()
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.stderr.read() == "interrupted; run it again to go on\n"
+    os.close(lock)
+    assert waiting.returncode == 130

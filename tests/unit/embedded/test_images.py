@@ -186,7 +186,6 @@ def toolchain(tmp_path: Path, program: Path) -> Toolchain:
         bin=tmp_path,
         kube_router=program,
         pulumi=program,
-        pulumi_is_official=False,
         traefik=program,
         caddy=program,
         nginx=program,

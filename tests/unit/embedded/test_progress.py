@@ -78,6 +78,39 @@ def test_a_terminal_shows_what_is_under_way_and_keeps_what_is_done() -> None:
     assert data.getvalue().count(b"\x1b[?25l") == data.getvalue().count(b"\x1b[?25h"), "the cursor is shown again"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "share", "left"),
+    [
+        (120, None, ""),
+        (120, 0.01, ""),
+        (5, 0.5, ""),
+        (120, 0.1, "about 18 min left"),
+        (120, 0.25, "about 6 min left"),
+        (120, 0.9, "a minute left"),
+        (120, 1, "a minute left"),
+    ],
+)
+def test_what_is_left_is_estimated_once_there_is_something_to_judge_it_by(
+    seconds: float, share: float | None, left: str
+) -> None:
+    out, _ = console(terminal=True)
+    progress = Progress(out)
+    with progress.stage("Kubernetes") as stage:
+        stage.began -= seconds
+        stage.update("12 of 34 packages", share)
+        assert stage.left == left
+        assert (left in progress.__rich__().plain) is True
+
+
+def test_a_log_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_module, "LOG_SECONDS", 0)
+    out, data = console()
+    with Progress(out).stage("Kubernetes") as stage:
+        stage.began -= 60
+        stage.update("3 of 4 packages", 0.5)
+    assert data.getvalue().decode().splitlines()[1] == "  Kubernetes  3 of 4 packages  1 min 00 s  a minute left"
+
+
 def test_a_terminal_that_somebody_else_writes_to_is_left_alone() -> None:
     out, data = console(terminal=True)
     with Progress(out).stage("pulumi up", live=False):

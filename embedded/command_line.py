@@ -1,0 +1,119 @@
+"""What the scripts but ``script/test`` and ``script/lock`` take."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+
+FAILED = "1 failed (the reason is printed)"
+INTERRUPTED = "130 interrupted"
+
+EXAMPLES = {
+    "up": {
+        "script/up": "everything; again after a change",
+        "script/up -- --diff": "with options of `pulumi up`",
+        "script/up --status": "what runs, and why something isn't healthy",
+        "script/up --cluster-only": "an empty cluster, for pulumi and kubectl of yours",
+    },
+    "down": {
+        "script/down --keep": "stop; script/up goes on",
+        "script/down --purge": "as if it had never been there",
+    },
+    "backup": {"script/backup ~/inspiration.tar.gz": ""},
+    "restore": {"script/restore ~/inspiration.tar.gz && script/up": ""},
+    "env": {'eval "$(script/env)" && kubectl get pods -A': ""},
+    "completion": {
+        'eval "$(script/completion bash)"': "in ~/.bashrc, after cd to this folder",
+        'eval "$(script/completion zsh)"': "in ~/.zshrc, after compinit",
+    },
+    "licences": {"script/licences --json | jq -r '.[].licence' | sort | uniq -c": ""},
+}
+"""Commands that the help shows, each with what it does where the script doesn't say so."""
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each of these scripts, by its name."""
+    up = _parser(
+        "up",
+        "Puts the website on this machine: builds the toolchain (once), starts the embedded cluster, runs `pulumi up` "
+        "of the dev stack, and prints the URLs. Run it again at any time: it does only what is missing.",
+        f"0 done, {FAILED}, 2 wrong usage, 3 not healthy (--status), {INTERRUPTED}",
+    )
+    up.add_argument(
+        "--status",
+        action="store_true",
+        help="show what runs, and why something isn't healthy; change nothing",
+    )
+    up.add_argument(
+        "--stack",
+        metavar="NAME",
+        help="with --status: a stack of yours, on its own cluster (default: that of the embedded cluster)",
+    )
+    up.add_argument("--cluster-only", action="store_true", help="start the cluster, but don't run `pulumi up`")
+    up.add_argument("pulumi", nargs="*", metavar="-- PULUMI_OPTION", help="options for `pulumi up`, as -- --diff")
+    down = _parser(
+        "down",
+        "Undoes script/up: `pulumi destroy` of the dev stack, then stops the cluster. No process, mount, interface or "
+        "firewall rule is left.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}",
+    )
+    either = down.add_mutually_exclusive_group()
+    either.add_argument("--purge", action="store_true", help="also remove all data of the cluster and the stack")
+    either.add_argument("--keep", action="store_true", help="only stop the cluster: the site is back with script/up")
+    backup = _parser(
+        "backup",
+        "Writes all that the cluster and the stack can't be made again without into one file: etcd's data with its "
+        "key, certificates, volumes, and Pulumi's state with its passphrase. The sites go on being served; the API "
+        "server doesn't answer for some seconds. Volumes are copied as they are at that time.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}; the file is there only when it is whole",
+    )
+    restore = _parser(
+        "restore",
+        "Puts back what script/backup has written, into a checkout that has no cluster (script/down --purge removes "
+        "it). script/up "
+        "then starts it.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}; nothing is changed unless it is done",
+    )
+    for command in (backup, restore):
+        command.add_argument("file", metavar="FILE", help="a .tar.gz file")
+        # The scripts change the folder.
+        command.add_argument("--from", dest="base", default=".", help=argparse.SUPPRESS)
+    env = _parser(
+        "env",
+        "Prints `export` lines, so that plain pulumi, kubectl and docker work.",
+        "0 done, 1 script/up hasn't run yet, 2 wrong usage",
+    )
+    completion = _parser(
+        "completion",
+        "Prints what makes Tab complete the options of the scripts, while the working directory is this project.",
+        "0 done, 2 wrong usage",
+    )
+    completion.add_argument("shell", choices=("bash", "zsh"), help="the shell that is to evaluate it")
+    licences = _parser(
+        "licences",
+        "Lists everything that script/up has installed, linked or put into images: version and licence.",
+        "0 all licences are known, 1 some aren't, or nothing has been built, 2 wrong usage",
+    )
+    licences.add_argument("--json", action="store_true", help="as JSON, for programs")
+    return {
+        "up": up,
+        "down": down,
+        "backup": backup,
+        "restore": restore,
+        "env": env,
+        "completion": completion,
+        "licences": licences,
+    }
+
+
+def _parser(name: str, description: str, codes: str) -> argparse.ArgumentParser:
+    """Make the parser of a script, with its examples and its exit codes at the end of its help."""
+    examples = EXAMPLES[name]
+    width = max(map(len, examples)) + 2
+    lines = [f"  {command:{width}}{what}".rstrip() for command, what in examples.items()]
+    return argparse.ArgumentParser(
+        prog=f"script/{name}",
+        description=textwrap.fill(description, 78),
+        epilog="\n".join(["examples:", *lines, "", textwrap.fill(f"exit codes: {codes}", 78)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )

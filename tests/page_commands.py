@@ -1,0 +1,151 @@
+"""Which test runs each command that the pages for users name, or why none can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHOWS = (
+    'eval "$(script/env)"',
+    'eval "$(script/completion bash)"',
+    "script/env",
+    "script/up --status",
+    "kubectl get pods -A",
+    "pulumi stack output",
+    "pulumi stack output dashboard_login --show-secrets",
+    "pulumi stack output ca_certificate > inspiration-ca.pem",
+    "certutil -d sql:$HOME/.pki/nssdb -A -n inspiration -t C,, -i inspiration-ca.pem",
+    "pulumi preview --diff",
+    "pulumi preview --policy-pack policy",
+    "pulumi cancel",
+)
+"""Run on the site by ``tests/e2e/test_readme.py``: they leave the stack as it is."""
+
+SETS = (
+    "pulumi config set domain example.com",
+    "pulumi config set --path ingress.address 192.0.2.7",
+    "pulumi config set --path ingress.httpPort 8080",
+    "pulumi config set --path registry.address ghcr.io/you",
+    "pulumi config set --path certificateAuthority.certificate < ca.pem",
+    "pulumi config set --secret --path certificateAuthority.privateKey < ca.key",
+    "pulumi config set --path 'sites[0].tls' true",
+    "pulumi config set --path 'sites[0].replicas' 3",
+    "pulumi config set --path addons.metrics-server true",
+    "pulumi config set --path addons.rbac true",
+    "pulumi config set --path addons.cert true",
+    "pulumi config set --path addons.cert.acme.email you@example.com",
+    "pulumi config set-all --path --plaintext 'charts[0].name=podinfo' --plaintext 'charts[0].chart=podinfo' "
+    "--plaintext 'charts[0].repository=https://stefanprodan.github.io/podinfo' --plaintext 'charts[0].version=6.9.2'",
+)
+"""Run there, too: what each writes into the stack's file is what the program takes."""
+
+OWN = (
+    "pulumi stack init mine",
+    'pulumi config set context "$(kubectl config current-context)"',
+    "pulumi config set context kind-kind",
+    "pulumi config set kubeconfig ~/microk8s.kubeconfig",
+    "pulumi config set kubeconfig /etc/rancher/k3s/k3s.yaml",
+)
+"""Run there, in this order, for a stack of one's own: the first two are for the cluster that is there."""
+
+STATUS = "script/up --status --stack mine"
+"""Run there, on that stack before anything is deployed."""
+
+UNSET = "pulumi config rm --path addons.cert"
+"""Run there, once that is set."""
+
+STUCK = """kubectl patch KIND NAME --type merge -p '{"metadata": {"finalizers": null}}'"""
+"""Run there, on an object that is held."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A test that runs a command besides what else it does."""
+
+    test: str
+    """As pytest names it, below ``tests/``."""
+    words: tuple[str, ...] | None = None
+    """What its module has of the command; all words where none are named."""
+
+
+_REGISTRY = Elsewhere("e2e/test_addon_registry.py::test_an_image_is_pulled_by_digest_deleted_and_cleaned_away")
+_KUBECONFIG = Elsewhere("e2e/test_addon_rbac.py::test_a_viewer_sees_the_cluster")
+_CERTIFICATE = Elsewhere("e2e/test_addon_rbac.py::test_a_user_signs_in_with_a_certificate")
+
+ELSEWHERE = {
+    "script/up": Elsewhere("e2e/test_site.py::test_up_again_changes_nothing"),
+    "pulumi up": Elsewhere("e2e/test_site.py::test_an_update_loses_no_request"),
+    "pulumi config set --path 'sites[1].name' hello": Elsewhere(
+        "e2e/test_site.py::test_a_second_site_leaves_the_first_alone"
+    ),
+    "pulumi config set --path 'sites[1].source' hello": Elsewhere(
+        "e2e/test_site.py::test_a_second_site_leaves_the_first_alone"
+    ),
+    "pulumi up --refresh": Elsewhere("faults/test_registry.py::test_an_image_that_was_deleted_is_named_and_comes_back"),
+    "PULUMI_K8S_DELETE_UNREACHABLE=true pulumi destroy": Elsewhere(
+        "faults/test_lost.py::test_a_cluster_that_is_gone_can_be_destroyed"
+    ),
+    "script/backup FILE": Elsewhere("faults/test_backup.py::test_what_was_backed_up_comes_back"),
+    "script/restore FILE": Elsewhere("faults/test_backup.py::test_what_was_backed_up_comes_back"),
+    "script/down": Elsewhere("faults/test_down.py::test_down_leaves_the_machine_as_it_was_and_purge_removes_the_data"),
+    "script/down --keep": Elsewhere("faults/test_down.py::test_keep_stops_the_cluster_and_up_brings_the_site_back"),
+    "script/down --purge": Elsewhere(
+        "faults/test_down.py::test_down_leaves_the_machine_as_it_was_and_purge_removes_the_data"
+    ),
+    "script/licences": Elsewhere("e2e/test_licences.py::test_everything_shipped_has_a_known_licence"),
+    'eval "$(script/env)"; .venv/bin/python -m docs.graph --stack dev': Elsewhere(
+        "e2e/test_drawing.py::test_drawn_again_from_the_engines_record_it_is_the_same",
+        (".venv/bin/python", "docs.graph", "--stack", "dev"),
+    ),
+    "kubectl top": Elsewhere(
+        "e2e/test_addon_metrics_server.py::test_it_tells_what_nodes_and_pods_use_and_leaves_without_a_trace", ("top",)
+    ),
+    "umask 077": _KUBECONFIG,
+    "kubectl config view --minify --flatten --raw > viewer.kubeconfig": _KUBECONFIG,
+    "kubectl config unset users --kubeconfig viewer.kubeconfig": _KUBECONFIG,
+    "kubectl config set-credentials viewer --kubeconfig viewer.kubeconfig "
+    '--token "$(kubectl create token viewer --namespace rbac --duration 8h)"': _KUBECONFIG,
+    "kubectl config set-context --current --user viewer --kubeconfig viewer.kubeconfig": _KUBECONFIG,
+    "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=alice -keyout alice.key "
+    "-out alice.csr": _CERTIFICATE,
+    "kubectl apply -f - <<END: CertificateSigningRequest": _CERTIFICATE,
+    "kubectl certificate approve alice": _CERTIFICATE,
+    "kubectl wait --for=jsonpath='{.status.certificate}' csr/alice --timeout=60s": _CERTIFICATE,
+    "kubectl get csr alice -o jsonpath='{.status.certificate}' | base64 -d > alice.crt": _CERTIFICATE,
+    "registry=http://$(pulumi stack output registry)/v2": _REGISTRY,
+    "curl -s $registry/inspiration/tags/list": _REGISTRY,
+    "digest=$(curl -sfI $registry/inspiration/manifests/TAG -H 'Accept: application/vnd.oci.image.manifest.v1+json' "
+    "-H 'Accept: application/vnd.docker.distribution.manifest.v2+json' | tr -d '\\r' "
+    "| sed -n 's/^docker-content-digest: //Ip')": _REGISTRY,
+    "curl -sf -X DELETE $registry/inspiration/manifests/$digest": _REGISTRY,
+    "kubectl exec -n container-registry deployment/registry -- "
+    "/bin/registry garbage-collect --delete-untagged /etc/distribution/config.yml": _REGISTRY,
+    "kubectl apply -f - <<END: Service": Elsewhere("e2e/test_addon_knative.py::test_the_service_of_the_page_answers"),
+    "curl -G http://127.0.0.1:3100/loki/api/v1/query_range "
+    """--data-urlencode 'query={k8s_namespace_name="inspiration"} |= "404"'""": Elsewhere(
+        "e2e/test_addon_logs.py::test_what_a_pod_wrote_is_found_and_the_addon_leaves_without_a_trace",
+        ("/loki/api/v1/query_range", "k8s_namespace_name", "|="),
+    ),
+}
+"""Run by other tests. What is given by a here document is named by its kind alone."""
+
+_OTHER_CLUSTER = "is for another cluster, which the machine of the tests isn't"
+_TRUST = "changes whom the whole machine trusts"
+
+NOT_RUN = {
+    "script/test": "runs these tests",
+    'eval "$(script/completion zsh)"': "is run by tests/unit/embedded/test_completion.py where there is a zsh",
+    ".venv/bin/python -m bench.embedded --runs 3": "measures for minutes, and starts and stops the cluster many times",
+    "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt": "installs a second time what these tests use",
+    "docker login ghcr.io": "needs an account there",
+    "microk8s enable dns hostpath-storage registry ingress": _OTHER_CLUSTER,
+    "(umask 077 && microk8s config > ~/microk8s.kubeconfig)": _OTHER_CLUSTER,
+    "microk8s enable rbac": _OTHER_CLUSTER,
+    "kind create cluster --config - <<END: Cluster": _OTHER_CLUSTER,
+    "gcloud container clusters get-credentials NAME --location LOCATION": _OTHER_CLUSTER,
+    "aws eks update-kubeconfig --name NAME": _OTHER_CLUSTER,
+    "az aks get-credentials --resource-group GROUP --name NAME": _OTHER_CLUSTER,
+    "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up": "is an option of the official plugin",
+    "cp inspiration-ca.pem /usr/local/share/ca-certificates/inspiration.crt && update-ca-certificates": _TRUST,
+    "trust anchor inspiration-ca.pem": _TRUST,
+}
+"""What no test runs, and why: the command …"""

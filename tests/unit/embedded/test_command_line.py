@@ -1,0 +1,101 @@
+"""The scripts as command-line tools: help, wrong usage, exit codes, interruption."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from embedded.command_line import EXAMPLES, parsers
+from tests.pages import PROJECT
+
+SCRIPTS = sorted(path.name for path in (PROJECT / "script").iterdir())
+OF_EMBEDDED = sorted(parsers())
+
+
+def run(script: str, *arguments: str, state: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **({"INSPIRATION_STATE": str(state)} if state else {})}
+    return subprocess.run(
+        [f"script/{script}", *arguments],
+        cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_explains_itself(script: str) -> None:
+    done = run(script, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: script/{script}")
+    assert max(map(len, done.stdout.splitlines())) <= 120
+
+
+def test_each_script_of_the_embedded_default_has_examples_and_exit_codes() -> None:
+    assert {*OF_EMBEDDED, "lock", "test"} == {*SCRIPTS} - {"bench"}
+    for script in OF_EMBEDDED:
+        text = parsers()[script].format_help()
+        assert "examples:\n  " in text
+        assert "exit codes: 0 " in text
+
+
+@pytest.mark.parametrize("script", OF_EMBEDDED)
+def test_the_examples_are_right_usage(script: str) -> None:
+    for example in EXAMPLES[script]:
+        words = shlex.split(example.removeprefix('eval "$(').partition(")")[0].partition(" && ")[0].partition(" |")[0])
+        assert words[0] == f"script/{script}"
+        parsers()[script].parse_args(words[1:])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["up", "--nonsense"], "usage: script/up"),
+        (["up", "--stack", "mine"], "--stack goes with --status"),
+        (["down", "--keep", "--purge"], "argument --purge: not allowed with argument --keep"),
+        (["backup"], "the following arguments are required: FILE"),
+        (["restore", "a", "b"], "unrecognized arguments: b"),
+        (["env", "x"], "unrecognized arguments: x"),
+        (["completion", "csh"], "invalid choice: 'csh'"),
+        (["licences", "--jsn"], "unrecognized arguments: --jsn"),
+    ],
+)
+def test_wrong_usage_is_2(words: list[str], said: str, tmp_path: Path) -> None:
+    done = run(*words, state=tmp_path / "state")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_failure_is_1_and_names_cause_and_fix(tmp_path: Path) -> None:
+    done = run("env", state=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: there is no embedded cluster yet\n  fix: run script/up first\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_is_130(number: signal.Signals, tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with subprocess.Popen(
+        ["script/restore", "nothing.tar.gz"],
+        cwd=PROJECT, env={**os.environ, "INSPIRATION_STATE": str(tmp_path)}, stderr=subprocess.PIPE, text=True,
+        # As at a terminal: what a shell starts in the background ignores SIGINT, and so would what these tests start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as waiting:  # fmt: skip
+        assert waiting.stderr is not None
+        assert "waiting for another script/up" in waiting.stderr.readline()
+        waiting.send_signal(number)
+        assert waiting.stderr.read() == "interrupted; what is done stays, script/up goes on from there\n"
+    os.close(folder)
+    assert waiting.returncode == 130
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = 'script/completion bash | head -n 1; echo "${PIPESTATUS[0]}"'
+    done = subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] in ("141", "0")
