@@ -1,0 +1,84 @@
+"""``docs/bench.md`` and its drawings, made from the results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bench import results, tables
+from bench.tables import Result
+
+PROJECT = Path(__file__).resolve().parent.parent
+PAGE = PROJECT / "docs" / "bench.md"
+DRAWINGS = PROJECT / "docs" / "bench"
+
+TABLES: Mapping[str, Callable[[Result], str]] = {
+    "edit": tables.of_edit,
+    "preview": tables.of_preview,
+    "growth": tables.of_growth,
+    "site": tables.of_site,
+    "embedded": tables.of_embedded,
+    "cold": tables.of_cold,
+    "soak": tables.of_soak,
+}
+
+
+def write() -> None:
+    """Write the page and the drawings anew."""
+    # Only who draws needs matplotlib.
+    from bench import plots
+
+    found = results.read()
+    PAGE.write_text(updated(PAGE.read_text(), found))
+    DRAWINGS.mkdir(exist_ok=True)
+    plots.draw(found, DRAWINGS)
+
+
+def updated(page: str, found: Mapping[str, Result]) -> str:
+    """Return the text of a page with the tables of today: each stands between two comments that name its subject.
+
+    Raises:
+        ValueError: One of them has no end, or there is nothing of that name.
+    """
+    made = generated(found)
+
+    def replaced(place: re.Match[str]) -> str:
+        subject = place["subject"]
+        if subject not in made:
+            raise ValueError(f"no benchmark is called {subject!r}; there are: {', '.join(made)}")
+        return f"{place['begin']}\n{made[subject]}\n<!-- end of bench -->"
+
+    if page.count("<!-- bench ") != page.count("<!-- end of bench -->"):
+        raise ValueError("each <!-- bench NAME: made by script/bench report --> needs an <!-- end of bench -->")
+    pattern = r"(?P<begin><!-- bench (?P<subject>[a-z-]+): made by script/bench report -->\n).*?<!-- end of bench -->"
+    return re.sub(pattern, replaced, page, flags=re.DOTALL)
+
+
+def generated(found: Mapping[str, Result]) -> dict[str, str]:
+    """Return the Markdown of each subject; one that wasn't measured says so."""
+    made = {
+        subject: (write(found[subject]) + noted(found[subject])) if subject in found else unmeasured(subject)
+        for subject, write in TABLES.items()
+    }
+    lifecycle = [subject for subject in ("first-up", "destroy") if subject in found]
+    made["lifecycle"] = (
+        tables.of_lifecycle(found) + noted(found[lifecycle[0]]) if lifecycle else unmeasured("first-up destroy")
+    )
+    made["goals"] = tables.of_goals(found)
+    return made
+
+
+def unmeasured(subject: str) -> str:
+    """What stands where there is no result yet."""
+    return f"Not measured yet: `script/bench {subject}`.\n"
+
+
+def noted(result: Result) -> str:
+    """A line of when and where, under a table."""
+    machine = result["machine"]
+    versions = ", ".join(f"{product} {version}" for product, version in result.get("tools", {}).items())
+    return (
+        f"\n{result['date']}, {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, "
+        f"Linux {machine['kernel']}{'; ' + versions if versions else ''}.\n"
+    )
