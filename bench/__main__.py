@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -46,6 +47,8 @@ def main() -> int:
         parser.error(f"--minutes {arguments.minutes}; allowed: 1 to {soak.MAX_MINUTES}")
     if arguments.runs < 1:
         parser.error(f"--runs {arguments.runs}; allowed: 1 or more")
+    # As Ctrl-C: the copy and its cluster are removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if "tools" in wanted:
             tools.provide()
@@ -56,6 +59,9 @@ def main() -> int:
     except Failure as failure:
         sys.stderr.write(f"error: {failure.cause}\n  fix: {failure.fix}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was measured before is kept\n")
+        return 130
     return 0
 
 
@@ -65,7 +71,8 @@ def _measure(wanted: Sequence[str], arguments: argparse.Namespace) -> None:
     if "site" in together:
         nginx.provide_wrk()
     if together:
-        with session(arguments.runs) as running:
+        modules = {module.name: module for name in together for module in tools.OF_SUBJECTS.get(name, ())}
+        with session(arguments.runs, list(modules.values())) as running:
             for name in together:
                 measure = partial(growth.measure, sizes=arguments.sites) if name == "growth" else ON_A_SESSION[name]
                 _say(name)
@@ -99,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         + "  report    writes docs/bench.md and docs/bench/*.svg anew from the results that are there\n"
         "  tools     builds what it is measured against: Helm, Helmfile, OpenTofu (once, some minutes)\n\n"
         "results go to bench/results/*.json, tables and drawings of all of them to docs/bench.md and docs/bench/*.svg\n"
-        "exit codes: 0 done, 1 failed (the reason is printed), 2 a wrong command line",
+        "exit codes: 0 done, 1 failed (the reason is printed), 2 a wrong command line, 130 interrupted",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from bench import manifests, tools
 from bench.copies import Copy, Shell, up, wait_for_page
 from bench.manifests import Manifest
 from bench.tools import Tools
+from embedded.toolchain.gomod import Module
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class Session:
 
 
 @contextmanager
-def session(runs: int) -> Iterator[Session]:
-    """Start the cluster for the length of a block, without the stack."""
-    provided = tools.provide()
+def session(runs: int, modules: Sequence[Module]) -> Iterator[Session]:
+    """Start the cluster for the length of a block, without the stack; the tools of ``modules`` are there then."""
+    provided = tools.provide(modules)
     with Copy() as copy:
         up(copy.checkout, "--cluster-only")
         homes = {f"HELM_{name}_HOME": str(copy.folder / f"helm-{name.lower()}") for name in ("CACHE", "CONFIG", "DATA")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,8 @@ KUBECTL_PROVIDER = Module(
 )
 
 MODULES = (HELM, HELMFILE, OPENTOFU, KUBECTL_PROVIDER)
+OF_SUBJECTS: Mapping[str, Sequence[Module]] = {"edit": (HELM, HELMFILE), "preview": MODULES}
+"""What each subject is measured against; the others need nothing that isn't there."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def provide(modules: Sequence[Module] = MODULES) -> Tools:
     Raises:
         Failure: One can't be had.
     """
+    if not modules:
+        return Tools({})
     builder = Builder(modules, paths.create_cache("toolchain"), paths.create_cache("log"), Progress())
     for missing in builder.missing:
         builder.build(missing)
