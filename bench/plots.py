@@ -66,9 +66,8 @@ def lines(rows: Sequence[Mapping[str, Any]]) -> Figure:
     figure, axes = _figure(2.6)
     resources = [row["resources"] for row in rows]
     for key, label, color in ("preview", "preview, nothing changed", OURS), ("change", "one site changed", THEIRS):
-        medians = [row[key]["median"] for row in rows]
-        axes.plot(resources, medians, "o-", color=color, markersize=4)
-        axes.annotate(label, (resources[-1], medians[-1]), ha="right", va="bottom", color=color)
+        axes.plot(resources, [row[key]["median"] for row in rows], "o-", color=color, markersize=4, label=label)
+    axes.legend(frameon=False)
     axes.set_xlabel("resources in the stack")
     axes.set_ylabel("seconds")
     axes.set_xlim(left=0)

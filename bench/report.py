@@ -24,6 +24,23 @@ TABLES: Mapping[str, Callable[[Result], str]] = {
 }
 
 
+DRAWN: Mapping[str, Mapping[str, str]] = {
+    "edit": {"edit": "Seconds from an edited page to the served one, by each way"},
+    "preview": {"preview": "Seconds until each tool has said that nothing has changed"},
+    "lifecycle": {
+        "first-up": "Seconds of the first deployment, by Pulumi and by kubectl",
+        "destroy": "Seconds of the removal, by Pulumi and by kubectl",
+    },
+    "growth": {"growth": "Seconds of a preview, and of one changed site, by the number of resources"},
+    "site": {
+        "site-1kb": "Requests a second for a file of 1 KB, by server, place and encoding",
+        "site-1mb": "Requests a second for a file of 1 MB, by server, place and encoding",
+    },
+    "cold": {"cold": "When each stage of the first script/up begins and ends"},
+}
+"""The drawings of each subject: the name of the file, and what is to be seen."""
+
+
 def write() -> None:
     """Write the page and the drawings anew."""
     # Only who draws needs matplotlib.
@@ -65,6 +82,9 @@ def generated(found: Mapping[str, Result]) -> dict[str, str]:
     made["lifecycle"] = (
         tables.of_lifecycle(found) + noted(found[lifecycle[0]]) if lifecycle else unmeasured("first-up destroy")
     )
+    measured = {*found, *(["lifecycle"] if lifecycle else [])}
+    for subject in measured & DRAWN.keys():
+        made[subject] += "".join(f"\n![{text}](bench/{name}.svg)\n" for name, text in DRAWN[subject].items())
     made["goals"] = tables.of_goals(found)
     return made
 

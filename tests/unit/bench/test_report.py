@@ -42,7 +42,8 @@ def test_a_table_stands_between_its_comments_and_nothing_else_is_touched() -> No
     page = "before\n<!-- bench edit: made by script/bench report -->\nold\n<!-- end of bench -->\nafter\n"
     made = report.updated(page, {"edit": edit(1.5)})
     assert made.startswith("before\n<!-- bench edit: made by script/bench report -->\n\n| edit a page")
-    assert made.endswith("Linux 6.1; Helm 4.3.1.\n\n<!-- end of bench -->\nafter\n")
+    assert "Linux 6.1; Helm 4.3.1.\n\n![Seconds " in made
+    assert made.endswith("(bench/edit.svg)\n\n<!-- end of bench -->\nafter\n")
     assert "old" not in made
     assert report.updated(made, {"edit": edit(1.5)}) == made
 
