@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from bench import edit, embedded, growth, lifecycle, nginx, preview, report, results, soak, tools, web
+from bench import edit, embedded, growth, lifecycle, nginx, preview, profile, report, results, soak, tools, web
 from bench.machine import refuse_another_cluster
 from bench.session import session
 from embedded.errors import Failure
@@ -23,11 +23,13 @@ SUBJECTS = {
     "site": "the site's web server and nginx: requests a second, 99th percentile",
     "embedded": "the embedded cluster: start with a warm cache; memory and processor when idle",
     "cold": "the first script/up, with no cache at all: once",
+    "profile": "which processes a preview and an update are made of, and what each uses of the processor",
     "soak": "updates and restarts under load: failed requests, memory",
 }
 ON_A_SESSION = {
     "edit": edit.measure,
     "preview": preview.measure,
+    "profile": profile.measure,
     "site": web.measure,
     "growth": growth.measure,
     "lifecycle": lifecycle.measure,

@@ -66,19 +66,20 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
 
 
 def _by_pulumi(session: Session, turn: int) -> None:
-    _edit(session.project / "site", turn)
+    edit_page(session.project / "site", turn)
     session.shell.run("pulumi up --yes --skip-preview", session.project)
     wait_for_page(f"turn {turn} ")
 
 
 def _by_script(session: Session, way: str, folder: Path, turn: int) -> None:
-    _edit(folder / "site", turn)
+    edit_page(folder / "site", turn)
     name = folder.name
     session.shell.run(f"export image=localhost:32000/{name}:{turn} name={name}\n{_SCRIPTS[way]}", folder)
     wait_for_page(f"turn {turn} ", f"{name}.localhost")
 
 
-def _edit(site: Path, turn: int) -> None:
+def edit_page(site: Path, turn: int) -> None:
+    """Have a page that says which ``turn`` it is."""
     page = site / "public" / "index.html"
     page.write_text(f"{page.read_text().partition('<!-- turn')[0].rstrip()}\n<!-- turn {turn} -->\n")
 

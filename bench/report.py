@@ -20,6 +20,7 @@ TABLES: Mapping[str, Callable[[Result], str]] = {
     "site": tables.of_site,
     "embedded": tables.of_embedded,
     "cold": tables.of_cold,
+    "profile": tables.of_profile,
     "soak": tables.of_soak,
 }
 

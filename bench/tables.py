@@ -109,6 +109,20 @@ def of_cold(result: Result) -> str:
     return table([f"the first `script/up`, {whole:.0f} s", "begins at", "takes", "share"], rows)
 
 
+def of_profile(result: Result) -> str:
+    """The processes of each command."""
+    parts = []
+    for name, found in result["commands"].items():
+        spent = sum(each["processor"] for each in found["processes"])
+        rows = [
+            (each["process"], seconds(each["began"]), seconds(each["ended"]), seconds(each["processor"]))
+            for each in found["processes"]
+        ]
+        what = f"{name}: {seconds(found['seconds'])}, {seconds(spent)} of the processor"
+        parts.append(table([what, "from", "to", "processor"], rows))
+    return "\n".join(parts)
+
+
 def of_soak(result: Result) -> str:
     """What became of the requests in each event."""
     rows = [(event, found["times"], found["requests"], found["failed"]) for event, found in result["events"].items()]

@@ -11,6 +11,7 @@ from bench.copies import stages
 from bench.growth import figures, sites
 from bench.machine import processor
 from bench.nginx import libraries
+from bench.profile import named
 
 MACHINE = {"machine": {"cores": 2, "processor": "Some", "memory_gib": 24, "kernel": "6.1"}, "date": "2026-11-26"}
 
@@ -136,3 +137,13 @@ def test_only_the_last_of_many_sites_changes() -> None:
 def test_the_processor_is_named_where_the_machine_tells() -> None:
     assert processor("processor: 0\nmodel name\t: Some CPU @ 2 GHz\n") == "Some CPU @ 2 GHz"
     assert processor("")
+
+
+def test_processes_are_told_apart_by_their_command_lines() -> None:
+    host = ["/x/.venv/bin/python", "-u", "/x/pulumi-home/language-python-071ce5e0a136eb85", "127.0.0.1:1"]
+    plugin = ["/x/.venv/bin/python", "-I", "/x/plugins/resource-tls-v5.6.2", "127.0.0.1:1"]
+    assert named(["/x/bin/pulumi", "preview", "--diff"]) == "pulumi preview"
+    assert named(host, ["/x/bin/pulumi", "preview"]) == "language host"
+    assert named(host, host) == "program"
+    assert named(plugin, ["/x/bin/pulumi", "preview"]) == "plugin tls"
+    assert named(["/usr/bin/git", "status"]) == "git"
