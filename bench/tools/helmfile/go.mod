@@ -3,8 +3,7 @@ module inspiration/bench/tools/helmfile
 go 1.26.6
 
 replace (
-	// kubedog's flagger dependency still imports k8s.io/api/autoscaling/v2beta2,
-	// while Helm 4.2.2 requires k8s.io/apimachinery/content.IsPathSegmentName from v0.36+.
+	// Helmfile's own go.mod has these: it waits by a library that uses an API which newer ones don't have.
 	k8s.io/api => k8s.io/api v0.35.4
 	k8s.io/apimachinery => k8s.io/apimachinery v0.36.0
 	k8s.io/client-go => k8s.io/client-go v0.35.4
