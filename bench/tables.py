@@ -154,6 +154,10 @@ def _ratio(value: float, at_most: float) -> tuple[str, bool]:
     return f"{value:.2f} ×", value <= at_most
 
 
+def _below(value: float, limit: float, unit: str) -> tuple[str, bool]:
+    return f"{value:.1f} {unit}", value < limit
+
+
 def _preview(results: Mapping[str, Result]) -> tuple[str, bool]:
     median = results["preview"]["seconds"]["pulumi preview"]["median"]
     return seconds(median), median <= 2.5
@@ -189,6 +193,21 @@ GOALS: Sequence[tuple[str, str, Callable[[Mapping[str, Result]], tuple[str, bool
     (
         "one site changed among most, to one among one", "≤ 2 ×",
         lambda results: _ratio(results["growth"]["change_ratio"], 2),
+    ),
+    (
+        "no cluster → page, to kind's and k3s' answering pod",
+        "< 33.2 s",
+        lambda results: _below(results["embedded"]["page"]["median"], 33.2, "s"),
+    ),
+    (
+        "memory of the idle cluster, to MicroK8s' least",
+        "< 540 MB",
+        lambda results: _below(results["embedded"]["cluster_mib"]["median"] * 1.048576, 540, "MB"),
+    ),
+    (
+        "processor of the idle cluster, to k3s'",
+        "< 6 % of a core",
+        lambda results: _below(results["embedded"]["cluster_cores"]["median"] * 100, 6, "%"),
     ),
     (
         "web server to nginx, requests/s at the pod", "≥ 1 ×",
