@@ -49,11 +49,13 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
     session.have_stack()
     site = manifests.of_site(session.objects(), "inspiration")
     ways: dict[str, Callable[[int], float | None]] = {PULUMI: partial(_by_pulumi, session)}
-    for way in _SCRIPTS:
-        ways[way] = partial(_by_script, session, way, _prepare(session, site, way))
+    folders = {way: _prepare(session, site, way) for way in _SCRIPTS}
+    for way, folder in folders.items():
+        ways[way] = partial(_by_script, session, way, folder)
     for deploy in ways.values():
         deploy(0)  # the first time images, caches and releases are made
     seconds = interleaved(ways, session.runs)
+    session.remove(folder.name for folder in folders.values())
     return {
         "edit": {
             "tools": session.tools.versions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,10 @@ class Session:
         """Have the full stack, as it is committed, and its page served."""
         self.copy.checkout.restore()
         wait_for_page()
+
+    def remove(self, namespaces: Iterable[str]) -> None:
+        """Remove namespaces with all that is in them, so that what is measured next has the cluster for itself."""
+        self.shell.run(f"kubectl delete namespaces {' '.join(namespaces)}", self.project)
 
     def objects(self) -> list[Manifest]:
         """The objects of the stack, as somebody would have written them."""

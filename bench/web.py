@@ -49,6 +49,7 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
                     inside = place == "pod"
                     cases[case] = partial(_ask, session, command, inside, latencies[case])
     rates = interleaved(cases, session.runs)
+    session.remove(f"bench-{server}" for server in SERVERS)
     rows = {case: {"requests_per_second": summary(rates[case]), "p99_ms": summary(latencies[case])} for case in cases}
     return {
         "site": {
