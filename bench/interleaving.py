@@ -10,25 +10,28 @@ from typing import TypeVar
 Key = TypeVar("Key")
 
 
-def interleaved(ways: Mapping[str, Callable[[int], float | None]], runs: int) -> dict[str, list[float]]:
+def interleaved(
+    ways: Mapping[str, Callable[[int], float | None]], runs: int, unit: str = "s"
+) -> dict[str, list[float]]:
     """Measure each way ``runs`` times.
 
     Args:
-        ways: Each is called with the number of the round, from 1. It returns its seconds, or None: then it is the time
-            that the call took.
+        ways: Each is called with the number of the round, from 1. It returns its value, or None: then it is the
+            seconds that the call took.
         runs: How many rounds; each begins with another way.
+        unit: Of the values, for what is said meanwhile.
 
     Returns:
-        The seconds of each way, in the order of the rounds.
+        The values of each way, in the order of the rounds.
     """
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    values: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(runs):
         for way in rotated(list(ways), turn):
             begin = time.monotonic()
             said = ways[way](turn + 1)
-            seconds[way].append(time.monotonic() - begin if said is None else said)
-            sys.stderr.write(f"  round {turn + 1} of {runs}  {way}  {seconds[way][-1]:.2f} s\n")
-    return seconds
+            values[way].append(time.monotonic() - begin if said is None else said)
+            sys.stderr.write(f"  round {turn + 1} of {runs}  {way}  {values[way][-1]:.2f} {unit}\n")
+    return values
 
 
 def rotated(items: Sequence[Key], turn: int) -> list[Key]:

@@ -80,7 +80,7 @@ def profiled(script: str, folder: Path, environment: dict[str, str]) -> dict[str
 
 def _note(process: psutil.Process, seen: dict[int, Seen], begin: float) -> None:
     with contextlib.suppress(psutil.NoSuchProcess), process.oneshot():
-        each = seen.setdefault(process.pid, Seen((), process.ppid(), process.create_time() - begin))
+        each = seen.setdefault(process.pid, Seen((), process.ppid(), max(0.0, process.create_time() - begin)))
         times = process.cpu_times()
         each.processor = times.user + times.system
         each.ended = time.time() - begin

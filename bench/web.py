@@ -48,7 +48,7 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
                     command = wrk(f"http://{asked}{':8080' if place == 'pod' else ''}{path(size)}", server, encoding)
                     inside = place == "pod"
                     cases[case] = partial(_ask, session, command, inside, latencies[case])
-    rates = interleaved(cases, session.runs)
+    rates = interleaved(cases, session.runs, "requests/s")
     session.remove(f"bench-{server}" for server in SERVERS)
     rows = {case: {"requests_per_second": summary(rates[case]), "p99_ms": summary(latencies[case])} for case in cases}
     return {
