@@ -5,28 +5,18 @@ Cluster ─► Storage ─► Registry ─► SiteImage ─► Site
 Cluster ─► IngressController ─► Site
 CertificateAuthority ─► Dashboard ─► TlsPassthroughIngress
 Cluster ─► IngressController ─► Dashboard
+
+What is off by default is imported where it is switched on: a preview without it is a tenth faster for that.
 """
 
 import pulumi
 import pulumi_docker
 
-from components.addons.catalogue.cilium import Cilium
-from components.addons.catalogue.gpu import GpuOperator
-from components.addons.catalogue.istio import Istio
-from components.addons.catalogue.linkerd import Linkerd
-from components.addons.catalogue.rancher import Rancher
-from components.addons.cert import Cert
 from components.addons.chart import ChartAddon
 from components.addons.dashboard import Dashboard
 from components.addons.dns import Dns
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.addons.ingress import IngressController
-from components.addons.jaeger import Jaeger
-from components.addons.knative import Knative
-from components.addons.logs import Logs
-from components.addons.metrics_server import MetricsServer
-from components.addons.prometheus import Prometheus
-from components.addons.rbac import Rbac
 from components.addons.registry import Registry
 from components.addons.storage import Storage
 from components.certificate_authority import CertificateAuthority
@@ -76,6 +66,8 @@ if addons.registry:
 
 tracing_endpoint: pulumi.Input[str] | None = None
 if addons.jaeger:
+    from components.addons.jaeger import Jaeger
+
     jaeger = Jaeger(
         "jaeger",
         {
@@ -176,6 +168,8 @@ if addons.dashboard:
     pulumi.export("dashboard_login", dashboard.login)
 
 if addons.metrics_server:
+    from components.addons.metrics_server import MetricsServer
+
     MetricsServer(
         "metrics-server",
         {"authority": authority, "kubelet_insecure_tls": addons.metrics_server.kubelet_insecure_tls},
@@ -183,6 +177,8 @@ if addons.metrics_server:
     )
 
 if addons.prometheus:
+    from components.addons.prometheus import Prometheus
+
     prometheus = Prometheus(
         "prometheus",
         {
@@ -200,6 +196,8 @@ if addons.prometheus:
     pulumi.export("prometheus_login", prometheus.login)
 
 if addons.logs:
+    from components.addons.logs import Logs
+
     logs = Logs(
         "logs",
         {
@@ -213,6 +211,8 @@ if addons.logs:
     pulumi.export("logs_command", logs.query_command)
 
 if addons.rbac:
+    from components.addons.rbac import Rbac
+
     rbac = Rbac(
         "rbac",
         {
@@ -227,6 +227,8 @@ if addons.rbac:
     pulumi.export("rbac_commands", rbac.commands)
 
 if addons.knative:
+    from components.addons.knative import Knative
+
     knative = Knative(
         "knative",
         {
@@ -243,6 +245,8 @@ if addons.knative:
     pulumi.export("knative_url", knative.url_pattern)
 
 if addons.cert:
+    from components.addons.cert import Cert
+
     cert = Cert(
         "cert",
         {
@@ -255,6 +259,8 @@ if addons.cert:
     pulumi.export("cert_issuers", cert.issuers)
 
 if addons.cilium:
+    from components.addons.catalogue.cilium import Cilium
+
     Cilium(
         "cilium",
         {
@@ -269,12 +275,18 @@ if addons.cilium:
     )
 
 if addons.gpu:
+    from components.addons.catalogue.gpu import GpuOperator
+
     GpuOperator("gpu", {"driver": addons.gpu.driver, "toolkit": addons.gpu.toolkit}, in_cluster)
 
 if addons.istio:
+    from components.addons.catalogue.istio import Istio
+
     Istio("istio", {"platform": addons.istio.platform}, in_cluster)
 
 if addons.linkerd:
+    from components.addons.catalogue.linkerd import Linkerd
+
     Linkerd(
         "linkerd",
         {
@@ -286,6 +298,8 @@ if addons.linkerd:
     )
 
 if addons.rancher:
+    from components.addons.catalogue.rancher import Rancher
+
     rancher = Rancher(
         "rancher",
         {

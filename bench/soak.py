@@ -1,18 +1,9 @@
-"""A quarter of an hour of updates and restarts under load: requests that failed, and the memory of every component.
-
-    .venv/bin/python -m bench.soak                # 15 minutes, 20 requests a second on loopback
-    .venv/bin/python -m bench.soak --minutes 5
-
-It works on a copy of this checkout; the results go to ``bench/results/soak.json``.
-"""
+"""Updates and restarts under load: requests that failed, and the memory of every component."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import statistics
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -22,17 +13,16 @@ from typing import Any
 
 import psutil
 
-from bench.embedded import PROJECT, Copy, machine, up
-from embedded.cluster import network
+from bench.copies import Copy, up
 from embedded.cluster.plan import Files
 from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
 from tests.traffic import MAX_REQUESTS, Traffic
 from tests.waiting import eventually
 
-RESULTS = PROJECT / "bench" / "results" / "soak.json"
 RATE = 20
 """Requests a second, each on a new connection."""
+MAX_MINUTES = MAX_REQUESTS // RATE // 60
 AFTER_SECONDS = 5
 """How long after an event failed requests are still counted as its own."""
 PROCESSES = (
@@ -123,22 +113,11 @@ class Soak:
         return asked.returncode == 0
 
 
-def main() -> int:
-    """Measure and write the results; returns 0 if nothing failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=int, default=15, help=f"1 to {MAX_REQUESTS // RATE // 60}, default 15")
-    minutes = parser.parse_args().minutes
-    if not 1 <= minutes <= MAX_REQUESTS // RATE // 60:
-        parser.error(f"--minutes {minutes}; allowed: 1 to {MAX_REQUESTS // RATE // 60}")
-    if network.link_owner() is not None:
-        sys.stderr.write("error: an embedded cluster runs on this machine; stop it first: script/down --keep\n")
-        return 1
+def measure(minutes: int) -> dict[str, dict[str, Any]]:
+    """Return what became of the requests, and of the memory."""
     with Copy() as copy:
         up(copy.checkout)
-        results = {"machine": machine(), **soak(copy.checkout, minutes * 60)}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    json.dump(results, sys.stdout, indent=1)
-    return 0
+        return {"soak": soak(copy.checkout, minutes * 60)}
 
 
 def soak(checkout: Checkout, seconds: float) -> dict[str, Any]:
@@ -190,7 +169,3 @@ def trend(values: list[float]) -> dict[str, float]:
         "max": max(values),
     }
     return {name: round(value, 1) for name, value in summary.items()}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 ORDER = ("unit", "graph", "policy", "plugins", "e2e", "faults")
 """From what fails fast to what takes long; what stops the cluster comes last."""
 
-collect_ignore = [] if (PROJECT / "embedded").is_dir() else ["unit/embedded", "plugins", "e2e", "faults"]
+collect_ignore = [] if (PROJECT / "embedded").is_dir() else ["unit/bench", "unit/embedded", "plugins", "e2e", "faults"]
 """The program and its tests stand alone: what needs the embedded default is left out where that is deleted."""
 
 

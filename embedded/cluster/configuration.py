@@ -111,6 +111,8 @@ def _kubelet(files: Files) -> dict[str, Any]:
         "enforceNodeAllocatable": [],
         # A small disk shared with everything else on the machine: evict only when it is really full.
         "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "100Mi"},
+        # The only node has to carry all: with the usual 110, fifty sites of two pods don't fit. OpenShift's default.
+        "maxPods": 250,
         "podPidsLimit": 4096,
         "seccompDefault": True,
         "containerLogMaxSize": "10Mi",

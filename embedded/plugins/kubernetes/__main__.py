@@ -1,5 +1,7 @@
 """Started by the engine: ``pulumi-resource-kubernetes ENGINE_ADDRESS``; prints the port that it listens on."""
 
+from ..shared import sdk  # noqa: F401 isort: skip (before anything that imports the SDK)
+
 import argparse
 
 from . import VERSION

@@ -55,9 +55,10 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def About(self, request: language_pb2.AboutRequest, context: grpc.ServicerContext) -> language_pb2.AboutResponse:
         """The interpreter, for ``pulumi about``."""
         with _refusals(context):
-            python = Environment.of(request.info).python
+            environment = Environment.of(request.info)
+            python = environment.python
             command = [str(python), "-c", "import platform; print(platform.python_version())"]
-            own = python == Path(sys.executable)
+            own = environment.is_own
             version = platform.python_version() if own else subprocess.check_output(command, text=True).strip()
             return language_pb2.AboutResponse(executable=str(python), version=version)
 

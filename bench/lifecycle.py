@@ -1,0 +1,92 @@
+"""The first ``pulumi up`` of the full stack on an empty cluster, and ``destroy``, against kubectl with the same.
+
+Both build the image and push it to the registry that they have just deployed. kubectl gets its certificates and
+passwords ready-made; Pulumi makes new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench import manifests
+from bench.copies import wait_for_page
+from bench.figures import ratio, summary
+from bench.interleaving import interleaved
+from bench.session import Session
+
+IMAGE = "localhost:32000/inspiration:bench"
+
+APPLY = f"""\
+kubectl apply --filename first.yaml
+kubectl rollout status deployment/registry --namespace container-registry
+docker build --quiet --tag {IMAGE} "$site"
+docker push --quiet {IMAGE}
+kubectl apply --filename site.yaml
+kubectl get deployments,daemonsets --all-namespaces --no-headers \\
+  --output custom-columns=:metadata.namespace,:kind,:metadata.name | while read -r namespace kind name; do
+  kubectl rollout status "$kind/$name" --namespace "$namespace"
+done
+kubectl wait ingress --all --all-namespaces --for=jsonpath='{{.status.loadBalancer.ingress}}'
+"""
+"""What needs the image comes when that is there: a pod that can't pull waits longer and longer."""
+DELETE = "kubectl delete --filename site.yaml --filename first.yaml"
+TIDY = "kubectl delete persistentvolumes --all"
+"""Of the volumes, whose provisioner kubectl deletes along with the claims."""
+
+
+def measure(session: Session) -> dict[str, dict[str, Any]]:
+    """Return the seconds of both ways, there and back."""
+    session.have_stack()
+    folder = session.folder("lifecycle")
+    objects, resources = session.objects(), session.resources()
+    _prepare(objects, folder)
+    session.shell.environment["site"] = str(session.project / "site")
+    removal: dict[str, list[float]] = {"pulumi": [], "kubectl": []}
+    session.shell.run("pulumi destroy --yes --skip-preview", session.project)
+    ways: dict[str, Callable[[int], float | None]] = {
+        "pulumi": partial(_by_pulumi, session, removal["pulumi"]),
+        "kubectl": partial(_by_kubectl, session, folder, removal["kubectl"]),
+    }
+    deployment = interleaved(ways, session.runs)
+    size = {"objects": len(objects), "resources": resources}
+    return {"first-up": {**size, **_compared(deployment)}, "destroy": {**size, **_compared(removal)}}
+
+
+def _compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
+    return {
+        "seconds": {way: summary(values) for way, values in seconds.items()},
+        "values": seconds,
+        "ratio": ratio(seconds["pulumi"], seconds["kubectl"]),
+    }
+
+
+def _by_pulumi(session: Session, removal: list[float], _turn: int) -> float:
+    seconds = _served(session, "pulumi up --yes --skip-preview", session.project)
+    removal.append(session.shell.seconds("pulumi destroy --yes --skip-preview", session.project))
+    return seconds
+
+
+def _by_kubectl(session: Session, folder: Path, removal: list[float], _turn: int) -> float:
+    seconds = _served(session, APPLY, folder)
+    removal.append(session.shell.seconds(DELETE, folder))
+    session.shell.run(TIDY, folder)
+    return seconds
+
+
+def _served(session: Session, script: str, folder: Path) -> float:
+    seconds = session.shell.seconds(script, folder)
+    wait_for_page()
+    return seconds
+
+
+def _prepare(objects: list[manifests.Manifest], folder: Path) -> None:
+    """Write what needs the site's image apart from all else."""
+    site = [each for each in manifests.of_site(objects, "inspiration") if each["kind"] == "Deployment"]
+    first = [each for each in objects if each not in site]
+    manifests.write(first, folder / "first.yaml")
+    for deployment in site:
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE
+    manifests.write(site, folder / "site.yaml")

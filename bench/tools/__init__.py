@@ -1,0 +1,75 @@
+"""The programs that the stack is measured against, built as the toolchain's own are: from pinned Go modules, once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded import paths
+from embedded.progress import Progress
+from embedded.toolchain.build import Builder
+from embedded.toolchain.gomod import HELM, Module
+
+_HERE = Path(__file__).resolve().parent
+
+HELMFILE = Module(
+    folder=_HERE / "helmfile",
+    product="Helmfile",
+    main="github.com/helmfile/helmfile",
+    stamps={"go.szostok.io/version.version": "github.com/helmfile/helmfile"},
+)
+
+OPENTOFU = Module(
+    folder=_HERE / "opentofu",
+    product="OpenTofu",
+    main="github.com/opentofu/opentofu",
+    stamps={},
+)
+
+KUBECTL_PROVIDER = Module(
+    folder=_HERE / "kubectl-provider",
+    product="OpenTofu's provider kubectl",
+    main="github.com/gavinbunney/terraform-provider-kubectl",
+    stamps={},
+)
+
+MODULES = (HELM, HELMFILE, OPENTOFU, KUBECTL_PROVIDER)
+OF_SUBJECTS: Mapping[str, Sequence[Module]] = {"edit": (HELM, HELMFILE), "preview": MODULES}
+"""What each subject is measured against; the others need nothing that isn't there."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where the programs are, each a folder for ``PATH``.
+
+    Attributes:
+        folders: By the name of the module.
+    """
+
+    folders: dict[str, Path]
+
+    @property
+    def path(self) -> str:
+        """The start of ``PATH`` that has them."""
+        return os.pathsep.join(map(str, self.folders.values()))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Product to version, for the results."""
+        return {module.product: module.version.removeprefix("v") for module in MODULES if module.name in self.folders}
+
+
+def provide(modules: Sequence[Module] = MODULES) -> Tools:
+    """Return the programs of ``modules``; those that the cache hasn't got are built.
+
+    Raises:
+        Failure: One can't be had.
+    """
+    if not modules:
+        return Tools({})
+    builder = Builder(modules, paths.create_cache("toolchain"), paths.create_cache("log"), Progress())
+    for missing in builder.missing:
+        builder.build(missing)
+    return Tools({name: folder / "bin" for name, folder in builder.folders.items()})
