@@ -100,8 +100,8 @@ def _say(name: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="script/bench",
-        description="Measures the stack against what people would use instead, side by side on one embedded cluster, "
-        "on a copy of this checkout. Keep the machine quiet meanwhile, and stop a cluster of yours before "
+        description="Measures the stack against what people would use instead, side by side on one embedded cluster,\n"
+        "on a copy of this checkout. Keep the machine quiet meanwhile, and stop a cluster of yours before\n"
         "(script/down --keep).",
         epilog="subjects:\n"
         + "".join(f"  {name:10}{what}\n" for name, what in SUBJECTS.items())

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from embedded.command_line import EXAMPLES, parsers
 from tests.pages import PROJECT
 
-SCRIPTS = sorted(path.name for path in (PROJECT / "script").iterdir())
+SCRIPTS = sorted(path.name for path in (PROJECT / "script").iterdir() if path.name != "bench")
+"""But for one that would first install what only benchmarks need."""
 OF_EMBEDDED = sorted(parsers())
 
 
@@ -34,8 +36,18 @@ def test_every_script_explains_itself(script: str) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
+def test_the_benchmarks_explain_themselves() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench", "--help"],
+        cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: script/bench")
+    assert max(map(len, done.stdout.splitlines())) <= 120
+
+
 def test_each_script_of_the_embedded_default_has_examples_and_exit_codes() -> None:
-    assert {*OF_EMBEDDED, "lock", "test"} == {*SCRIPTS} - {"bench"}
+    assert {*OF_EMBEDDED, "lock", "test"} == {*SCRIPTS}
     for script in OF_EMBEDDED:
         text = parsers()[script].format_help()
         assert "examples:\n  " in text
