@@ -40,15 +40,15 @@ ALONE = ("embedded", "soak", "cold")
 
 def main() -> int:
     """Measure, and write results and drawings; returns 0 if nothing failed."""
-    parser = _parser()
-    arguments = parser.parse_args()
+    command_line = parser()
+    arguments = command_line.parse_args()
     wanted = arguments.subjects or [subject for subject in SUBJECTS if subject not in ("cold", "soak")]
     if unknown := [subject for subject in wanted if subject not in (*SUBJECTS, "report", "tools")]:
-        parser.error(f"unknown: {', '.join(unknown)}; allowed: {', '.join(SUBJECTS)}, report, tools")
+        command_line.error(f"unknown: {', '.join(unknown)}; allowed: {', '.join(SUBJECTS)}, report, tools")
     if not 1 <= arguments.minutes <= soak.MAX_MINUTES:
-        parser.error(f"--minutes {arguments.minutes}; allowed: 1 to {soak.MAX_MINUTES}")
+        command_line.error(f"--minutes {arguments.minutes}; allowed: 1 to {soak.MAX_MINUTES}")
     if arguments.runs < 1:
-        parser.error(f"--runs {arguments.runs}; allowed: 1 or more")
+        command_line.error(f"--runs {arguments.runs}; allowed: 1 or more")
     # As Ctrl-C: the copy and its cluster are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -97,8 +97,9 @@ def _say(name: str) -> None:
     sys.stderr.write(f"{name}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
         prog="script/bench",
         description="Measures the stack against what people would use instead, side by side on one embedded cluster,\n"
         "on a copy of this checkout. Keep the machine quiet meanwhile, and stop a cluster of yours before\n"
@@ -111,16 +112,16 @@ def _parser() -> argparse.ArgumentParser:
         "exit codes: 0 done, 1 failed (the reason is printed), 2 a wrong command line, 130 interrupted",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    made.add_argument(
         "subjects", nargs="*", metavar="SUBJECT", help="what to measure; default all but cold and soak, which take long"
     )
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="how often each is measured, default 5")
-    parser.add_argument("--minutes", type=int, default=15, metavar="N", help="length of soak, default 15")
-    parser.add_argument(
+    made.add_argument("--runs", type=int, default=5, metavar="N", help="how often each is measured, default 5")
+    made.add_argument("--minutes", type=int, default=15, metavar="N", help="length of soak, default 15")
+    made.add_argument(
         "--sites", type=_sizes, default=list(growth.SIZES), metavar="N,N",
         help=f"numbers of sites of growth, default {','.join(map(str, growth.SIZES))}",
     )  # fmt: skip
-    return parser
+    return made
 
 
 def _sizes(text: str) -> list[int]:

@@ -29,10 +29,12 @@ def run(shell: str) -> int:
 
 def _parsers() -> Iterator[argparse.ArgumentParser]:
     yield from command_line.parsers().values()
-    # A module of its own, since it runs where the embedded default isn't.
-    from tests.__main__ import parser
+    # Modules of their own: the one runs where the embedded default isn't, the other is for who works on all this.
+    from bench.__main__ import parser as of_bench
+    from tests.__main__ import parser as of_test
 
-    yield parser()
+    yield of_bench()
+    yield of_test()
 
 
 def _also_below(prog: str, shell: str) -> str:

@@ -27,6 +27,7 @@ BEFORE = {"bash": "", "zsh": "autoload -Uz compinit && compinit -D -u; "}
         ("script/completion z", r"script/completion zsh "),
         ("script/backup READ", r"script/backup README\.md "),
         ("script/licences --j", r"script/licences --json "),
+        ("script/bench --mi", r"script/bench --minutes "),
     ],
 )
 def test_tab_completes(name: str, typed: str, completed: str) -> None:
