@@ -9,7 +9,8 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,18 +67,23 @@ class Stack:
             KeyboardInterrupt: It was interrupted, and has ended.
         """
         self._take_over()
-        interrupted = False
-        with subprocess.Popen(["pulumi", *arguments], cwd=self._project, env=self._merged()) as pulumi:
-            while True:
-                try:
-                    code = pulumi.wait()
-                    break
-                except KeyboardInterrupt as interrupt:
-                    # It finishes what it is doing, or stops at the second one. From a terminal it got Ctrl-C too; any
-                    # other signal was for this process only.
-                    interrupted = True
-                    if interrupt.args:
-                        pulumi.terminate()
+        pulumi: subprocess.Popen[bytes] | None = None
+        interrupted, early = [], []
+
+        def pass_on(number: int, _: object) -> None:
+            # It finishes what it is doing, or stops at the second one. From a terminal it got Ctrl-C too; any other
+            # signal was for this process only.
+            interrupted.append(number)
+            if pulumi is None:
+                early.append(number)
+            elif number != signal.SIGINT:
+                pulumi.terminate()
+
+        with _handled(pass_on):
+            pulumi = subprocess.Popen(["pulumi", *arguments], cwd=self._project, env=self._merged())
+            for number in early:
+                pulumi.send_signal(number)
+            code = pulumi.wait()
         # Where the stack's file had no salt, as after a restore, it has one again.
         hide_salt(self._project)
         if code != 0 and interrupted:
@@ -125,6 +131,22 @@ class Stack:
 
     def _merged(self) -> dict[str, str]:
         return {**os.environ, **self._environment}
+
+
+@contextmanager
+def _handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Have ``handler`` called for what asks this process to end, but not for what it ignores (in the background: Ctrl-C)."""
+    asked = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, handler) for number in asked}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, str]:
