@@ -135,7 +135,7 @@ class Stack:
 
 @contextmanager
 def _handled(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Have ``handler`` called for what asks this process to end, but not for what it ignores (in the background: Ctrl-C)."""
+    """Call ``handler`` for what asks this process to end, unless that is ignored, as Ctrl-C is in the background."""
     asked = [
         number
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
