@@ -147,7 +147,7 @@ def test_the_site_is_told_of_the_trace(jaeger: Jaeger, traced: Checkout) -> None
     lines = traced.kubectl("logs", "-n", "inspiration", "-l", "app.kubernetes.io/name=inspiration", "--tail=-1")
     [request] = [json.loads(line)["request"] for line in lines.splitlines() if path in line]
     # W3C Trace Context: version, trace, parent, and that it is recorded.
-    assert request["headers"]["Traceparent"] == [f"00-{trace['traceID']}-{span}-01"]
+    assert request["headers"]["Traceparent"] == f"00-{trace['traceID']}-{span}-01"
 
 
 def test_the_trace_of_a_visitor_goes_on(jaeger: Jaeger) -> None:
