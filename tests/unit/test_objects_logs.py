@@ -283,7 +283,14 @@ def test_only_the_collectors_reach_loki_and_they_only_that() -> None:
                 ],
                 "ports": [{"port": 3100, "protocol": "TCP"}],
             },
-            {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
+            {
+                "ports": [
+                    {"port": 53, "protocol": "UDP"},
+                    {"port": 53, "protocol": "TCP"},
+                    {"port": 1053, "protocol": "UDP"},
+                    {"port": 1053, "protocol": "TCP"},
+                ]
+            },
         ],
     }
 

@@ -4,6 +4,7 @@ import json
 
 import pulumi
 
+from components.addons import dns
 from components.addons.logs import loki
 from components.manifests import CONTAINER_SECURITY, Manifest, labels, metadata, selector
 
@@ -15,6 +16,9 @@ PODS = "/var/log/pods"
 """Where the kubelet has all logs, as ``NAMESPACE_POD_UID/CONTAINER/RESTARTS.log``."""
 STATE = "/var/lib/otelcol"
 CONFIG = "config.yaml"
+
+DNS_PORTS = (53, dns.PORT)
+"""A policy is asked where the Service has led to: to the port of CoreDNS in its pod, which is 53 on most clusters."""
 
 LINE = r"^(?P<time>\S+) (?P<stream>stdout|stderr) (?P<tag>\S+) ?(?P<log>(?s:.*))"
 """A line in the format of the Container Runtime Interface."""
@@ -231,7 +235,7 @@ def network_policy(ns: pulumi.Input[str]) -> Manifest:
             "ingress": [],
             "egress": [
                 {"to": [kept], "ports": [{"port": loki.PORT, "protocol": "TCP"}]},
-                {"ports": [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]},
+                {"ports": [{"port": port, "protocol": protocol} for port in DNS_PORTS for protocol in ("UDP", "TCP")]},
             ],
         },
     }
