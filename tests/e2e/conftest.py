@@ -14,9 +14,12 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.checkout import Checkout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(site: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium of a user who trusts the stack's certificate authority, as the README says how."""
+    """Chromium of a user who trusts the stack's certificate authority, as the README says how.
+
+    For a module: tests of another one may have given the stack a new authority.
+    """
     home = tmp_path_factory.mktemp("home")
     trust(home, site.outputs()["ca_certificate"])
     with sync_playwright() as playwright:
