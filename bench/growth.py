@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from bench.command_line import SIZES
 from bench.copies import wait_for_page
 from bench.figures import slope, summary
 from bench.session import Session
-
-SIZES = (1, 10, 50, 200)
 
 
 def measure(session: Session, sizes: Sequence[int] = SIZES) -> dict[str, dict[str, Any]]:

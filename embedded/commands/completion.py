@@ -30,7 +30,7 @@ def run(shell: str) -> int:
 def _parsers() -> Iterator[argparse.ArgumentParser]:
     yield from command_line.parsers().values()
     # Modules of their own: the one runs where the embedded default isn't, the other is for who works on all this.
-    from bench.__main__ import parser as of_bench
+    from bench.command_line import parser as of_bench
     from tests.__main__ import parser as of_test
 
     yield of_bench()
