@@ -131,14 +131,12 @@ def of_soak(result: Result) -> str:
 
 def of_goals(results: Mapping[str, Result]) -> str:
     """Each goal with what was measured, as far as there are results."""
-    if not results:
-        return "Nothing measured yet.\n"
     rows = [
         (what, goal, shown, "yes" if met else "**no**")
         for what, goal, measured in GOALS
         for shown, met in _measured(measured, results)
     ]
-    return table(["what", "goal", "measured", "met"], rows)
+    return table(["what", "goal", "measured", "met"], rows) if rows else "Nothing measured yet.\n"
 
 
 def _measured(

@@ -74,6 +74,10 @@ def test_a_goal_that_is_missed_is_said_to_be() -> None:
     assert len(met.splitlines()) == 5, "what wasn't measured isn't there"
 
 
+def test_without_a_result_that_has_a_goal_there_is_no_table_of_them() -> None:
+    assert tables.of_goals({}) == tables.of_goals({"soak": MACHINE}) == "Nothing measured yet.\n"
+
+
 def test_stages_are_read_from_what_script_up_prints() -> None:
     said = [
         (0.1, "▸ Kubernetes 1.37.2"),
