@@ -14,9 +14,11 @@ from typing import Any
 import psutil
 
 from bench.copies import Copy, up
+from bench.edit import edit_page
 from embedded.cluster.plan import Files
 from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
+from tests.disruption import drain, kill, node_is_ready, roll_out
 from tests.traffic import MAX_REQUESTS, Traffic
 from tests.waiting import eventually
 
@@ -59,37 +61,15 @@ class Soak:
 
     def restart(self, name: str) -> None:
         """Kill a process of the cluster, and wait until it is back."""
-        victim = self._supervisor.processes()[name]
-        victim.kill()
-        victim.wait()
-        assert eventually(lambda: name in self._supervisor.processes())
-        assert eventually(self._is_ready)
+        kill(self._checkout, name)
+        assert eventually(lambda: node_is_ready(self._checkout))
 
     def update_site(self, turn: int) -> None:
         """Put a new version of the site in the place of the old one."""
-        page = self._checkout.path / "site" / "public" / "index.html"
-        page.write_text(page.read_text().replace("</body>", f"<!-- {turn} --></body>"))
+        edit_page(self._checkout.path / "site", turn)
         self._checkout.up()
 
-    def roll_out(self, workload: str, namespace: str) -> None:
-        """Give a workload new pods."""
-        self._checkout.kubectl("rollout", "restart", workload, "-n", namespace)
-        self._checkout.kubectl("rollout", "status", workload, "-n", namespace, "--timeout=180s")
-
-    def drain(self) -> None:
-        """Ask all pods of the site to leave the only node: the disruption budget keeps one where it is."""
-        node = self._checkout.kubectl("get", "nodes", "-o", "name").strip()
-        drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=15s")
-        try:
-            self._checkout.run(
-                "kubectl", *drain, "--pod-selector=app.kubernetes.io/component=site",
-                environment=self._checkout.environment(),
-            )  # fmt: skip
-        finally:
-            self._checkout.kubectl("uncordon", node)
-        self._checkout.kubectl("rollout", "status", "deployment/inspiration", "-n", "inspiration", "--timeout=180s")
-
-    def happen(self, name: str, event: Callable[[], None]) -> None:
+    def happen(self, name: str, event: Callable[[], object]) -> None:
         """Let something happen, and count what became of the requests meanwhile."""
         requests, failed = self._traffic.requests, len(self._traffic.failures)
         event()
@@ -104,13 +84,6 @@ class Soak:
         """Note the memory of each component."""
         for name, size in components(self._supervisor).items():
             self.memory[name].append(size / (1 << 20))
-
-    def _is_ready(self) -> bool:
-        asked = self._checkout.run(
-            "kubectl", "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=1s",
-            environment=self._checkout.environment(),
-        )  # fmt: skip
-        return asked.returncode == 0
 
 
 def measure(minutes: int) -> dict[str, dict[str, Any]]:
@@ -132,8 +105,8 @@ def soak(checkout: Checkout, seconds: float) -> dict[str, Any]:
             turn += 1
             running.happen("update of the site", lambda: running.update_site(turn))  # noqa: B023 - called at once
             for name, (workload, namespace) in ROLLOUTS.items():
-                running.happen(f"new pods of {name}", lambda: running.roll_out(workload, namespace))  # noqa: B023
-            running.happen("drain of the node", running.drain)
+                running.happen(f"new pods of {name}", lambda: roll_out(checkout, workload, namespace))  # noqa: B023
+            running.happen("drain of the node", lambda: drain(checkout))
             # Restarts begin with small heaps, so memory is compared from here on.
             running.weigh()
     return {

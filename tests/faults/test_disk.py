@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import yaml
 
-from embedded.cluster.plan import Files
-from embedded.cluster.supervision import Supervisor
+from embedded.cluster import plan
 from tests.checkout import Checkout
+from tests.disruption import kill
 from tests.faults.conftest import assert_complete, configure_sites, write_page
 from tests.faults.updates import failing_site, fails, losing_nothing, served, site_of
 from tests.waiting import eventually
@@ -82,21 +82,13 @@ def free(checkout: Checkout) -> int:
 
 def restart_kubelet(checkout: Checkout, configuration: str) -> None:
     (checkout.state / "config" / "kubelet.yaml").write_text(configuration)
-    supervisor = Supervisor(Files(checkout.state))
-    assert eventually(lambda: "kubelet" in supervisor.processes())
-    kubelet = supervisor.processes()["kubelet"]
-    kubelet.kill()  # the supervisor starts it again
-    kubelet.wait()
-    assert eventually(lambda: "kubelet" in supervisor.processes())
+    kill(checkout, "kubelet")
 
 
 def pods_of_the_kubelet(checkout: Checkout) -> str:
     """The names of the pods that it has taken since it started; none while it starts."""
-    node = checkout.kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
-    asked = checkout.run(
-        "kubectl", "get", "--raw", f"/api/v1/nodes/{node}/proxy/pods", environment=checkout.environment()
-    )
-    return asked.stdout
+    path = f"/api/v1/nodes/{plan.NODE}/proxy/pods"
+    return checkout.run("kubectl", "get", "--raw", path, environment=checkout.environment()).stdout
 
 
 def taints(checkout: Checkout) -> str:

@@ -11,6 +11,7 @@ import pytest
 from embedded.cluster.plan import Files
 from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
+from tests.disruption import kill
 from tests.waiting import eventually
 
 PROCESSES = (
@@ -41,11 +42,8 @@ def site_is_back(site: Checkout) -> bool:
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_killed_process_is_back(site: Checkout, name: str) -> None:
-    victim = supervisor(site).processes()[name]
-    victim.kill()
-    victim.wait()
+    victim = kill(site, name)
 
-    assert eventually(lambda: name in supervisor(site).processes())
     assert supervisor(site).processes()[name].pid != victim.pid
     assert site_is_back(site)
 
