@@ -70,8 +70,7 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
     restore = _parser(
         "restore",
         "Puts back what script/backup has written, into a checkout that has no cluster (script/down --purge removes "
-        "it). script/up "
-        "then starts it.",
+        "it). script/up then starts it.",
         f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}; nothing is changed unless it is done",
     )
     for command in (backup, restore):
