@@ -259,6 +259,7 @@ def test_part_of_a_file_can_be_asked_for(server: Server) -> None:
 def test_other_methods_are_refused(server: Server, method: str) -> None:
     answer = server.ask("/", method)
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert b"<h1>405 Not Allowed</h1>" in answer.body
 
 
 @pytest.mark.parametrize(("path", "method"), [("/", "GET"), ("/missing", "GET"), ("/", "POST"), ("/a%00b", "GET")])
