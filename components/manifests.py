@@ -43,6 +43,12 @@ INGRESS_TIMEOUT: Mapping[str, str] = {"pulumi.com/timeoutSeconds": "180"}
 Controllers that run take seconds, those that make a cloud's load balancer two or three minutes.
 """
 
+DELETED_IN_BACKGROUND: Mapping[str, str] = {"pulumi.com/deletionPropagationPolicy": "background"}
+"""Annotation of workloads whose end nothing waits for, but their namespace: `pulumi destroy` needn't take one by one.
+
+It deletes in the order of the graph, and would wait for the pods of each in turn.
+"""
+
 
 def selector(name: str) -> dict[str, str]:
     """Return the labels that tell the pods of the workload ``name`` from others. They can't change later."""

@@ -11,6 +11,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from components.certificate_authority import CertificateAuthority
 from components.manifests import (
     CONTAINER_SECURITY,
+    DELETED_IN_BACKGROUND,
     INGRESS_TIMEOUT,
     POD_SECURITY,
     Manifest,
@@ -80,7 +81,10 @@ class Site(pulumi.ComponentResource):
         ns = home.metadata.name
         account = ServiceAccount(f"{name}-account", **service_account(name, ns, "site"), opts=child)
         policy = NetworkPolicy(
-            f"{name}-policy", **network_policy(name, ns, args["port"], args.get("ingress_namespace")), opts=child
+            f"{name}-policy",
+            **network_policy(name, ns, args["port"], args.get("ingress_namespace")),
+            # It confines the pods to their end.
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=home),
         )
         deployed = Deployment(
             f"{name}-deployment",
@@ -127,7 +131,7 @@ def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], arg
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 a mount point in the pod
     }
     return {
-        "metadata": metadata(name, ns, "site"),
+        "metadata": {**metadata(name, ns, "site"), "annotations": dict(DELETED_IN_BACKGROUND)},
         "spec": {
             "replicas": args["replicas"],
             "revisionHistoryLimit": 3,

@@ -12,6 +12,7 @@ from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 
 from components.manifests import (
     CONTAINER_SECURITY,
+    DELETED_IN_BACKGROUND,
     POD_SECURITY,
     Manifest,
     binding,
@@ -161,7 +162,7 @@ def deployment(config: pulumi.Input[str], account: pulumi.Input[str], replicas: 
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns", "readOnly": True}],
     }
     return {
-        "metadata": metadata("coredns", NAMESPACE, "dns"),
+        "metadata": {**metadata("coredns", NAMESPACE, "dns"), "annotations": dict(DELETED_IN_BACKGROUND)},
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": selector("coredns")},

@@ -49,6 +49,15 @@ exec "$host" "$@"
 """
 
 
+HAND_OVER = """\
+from {package}.shared.handover import hand_over
+
+hand_over("{package}.{name}")
+
+"""
+"""How a resource plugin begins: it runs here only where nobody else runs it."""
+
+
 @dataclass(frozen=True)
 class Installed:
     """A plugin that is in place."""
@@ -122,7 +131,9 @@ def archive(name: str, python: Path) -> bytes:
     checkout.
     """
     executable = f"pulumi-resource-{name}"
-    files = _runnable(executable.replace("-", "_"), name, SHARED)
+    package = executable.replace("-", "_")
+    files = _runnable(package, name, SHARED)
+    files["__main__.py"] = HAND_OVER.format(package=package, name=name).encode() + files["__main__.py"]
     # Isolated: neither the user's PYTHONPATH nor packages in the home folder change what a plugin imports.
     files[executable] = f'#!/bin/sh\nexec {shlex.quote(str(python))} -I "${{0%/*}}" "$@"\n'.encode()
     files[MARKER] = _digest(files)
@@ -179,7 +190,7 @@ def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[st
     launcher = LANGUAGE_LAUNCHER.encode()
     if beside.is_file() and not _is_launcher(beside):
         return Installed("language-python", "", official=True, changed=False)
-    files = _runnable("pulumi_language_python", "language")
+    files = _runnable("pulumi_language_python", "language", SHARED)
     digest = _digest(files).decode()
     folder = engine.home / f"language-python-{digest[:16]}"
     host = f'#!/bin/sh\nexec {shlex.quote(str(python))} -u {shlex.quote(str(folder))} "$@"\n'.encode()

@@ -100,7 +100,12 @@ def test_the_deployment_of_a_site() -> None:
     }
     probe = {"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 2}
     assert WORKLOADS["site"] == {
-        "metadata": {"name": "blog", "namespace": "blog", "labels": labels},
+        "metadata": {
+            "name": "blog",
+            "namespace": "blog",
+            "labels": labels,
+            "annotations": {"pulumi.com/deletionPropagationPolicy": "background"},
+        },
         "spec": {
             "replicas": 2,
             "revisionHistoryLimit": 3,

@@ -11,6 +11,7 @@ from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 from components.addons.dashboard import headlamp, kube_web_view
 from components.cluster_view import cluster_view
 from components.manifests import (
+    DELETED_IN_BACKGROUND,
     POD_SECURITY,
     Manifest,
     allow_from,
@@ -88,7 +89,12 @@ class Dashboard(pulumi.ComponentResource):
             self.login = {"user": kube_web_view.USER, "password": pulumi.Output.secret(password.result)}
         # A program that has read its certificate keeps it: a renewed one needs new pods. What is hashed is no secret.
         annotations = pulumi.Output.unsecret(pulumi.Output.all(*contents).apply(lambda known: checksum(*known)))
-        policy = NetworkPolicy(f"{name}-policy", **network_policy(ns, args.get("ingress_namespace")), opts=child)
+        policy = NetworkPolicy(
+            f"{name}-policy",
+            **network_policy(ns, args.get("ingress_namespace")),
+            # It confines the pod to its end.
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=home),
+        )
         deployed = Deployment(
             f"{name}-deployment",
             **deployment(ns, annotations, pod),
@@ -118,7 +124,7 @@ class Dashboard(pulumi.ComponentResource):
 def deployment(ns: pulumi.Input[str], annotations: pulumi.Input[dict[str, str]], pod: Manifest) -> Manifest:
     """Return the Deployment of the dashboard, whose program and volumes are those of ``pod``."""
     return {
-        "metadata": metadata(NAME, ns, "dashboard"),
+        "metadata": {**metadata(NAME, ns, "dashboard"), "annotations": dict(DELETED_IN_BACKGROUND)},
         "spec": {
             "replicas": 1,
             "revisionHistoryLimit": 3,

@@ -2,9 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from . import annotations, awaiting, drift, fields, ownership, refusals
+from . import annotations, awaiting, drift, fields, ownership, refusals, volumes
 from .diff import is_ignored
 from .errors import ApiError, Json, KindMissingError, NotReadyError, PluginError, UnreachableError
 from .kinds import Form, Kind, describe, is_workload
@@ -217,6 +218,7 @@ class Operations:
             return
         if not annotations.is_on(live, annotations.SKIP_AWAIT):
             await self._until_gone(target, live, annotations.timeout({**recorded, "kind": live["kind"]}, timeout))
+            await self._until_volume_is_removed(target, live)
 
     async def located(self, target: Target, patience: float = 0) -> Target:
         """A target with the namespace that it really has."""
@@ -327,6 +329,15 @@ class Operations:
             return await awaiting.until_ready(
                 self._client, target.kind, live, limit, lambda text: self._log.status(target.urn, text), self._interrupt
             )
+        finally:
+            await self._log.clear(target.urn)
+
+    async def _until_volume_is_removed(self, target: Target, live: Json) -> None:
+        report = partial(self._log.status, target.urn)
+        try:
+            await volumes.until_removed(self._client, target.kind, live, report, self._interrupt)
+        except PluginError as error:  # what was to be deleted is gone
+            self._log.warn(target.urn, f"the claim is gone, its volume is perhaps not: {error}")
         finally:
             await self._log.clear(target.urn)
 

@@ -48,7 +48,7 @@ class Spare:
 
             if sys.prefix != sys.base_prefix:
                 os.environ.update(activated(os.environ, Path(sys.prefix)))
-            sys.exit(program.main(reader, engine, REPORTED))
+            program.end(program.main(reader, engine, REPORTED))
         os.close(reader)
         self._status: int | None = None
 

@@ -114,7 +114,10 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                     "--attach-debugger is not supported by the embedded Python language host; "
                     "install the official Pulumi for it"
                 )
-            child = self._child(Environment.of(request.info))
+            environment = Environment.of(request.info)
+            child = self._child(environment)
+            if environment.is_own:
+                self._load_for_plugins()
             if not context.add_callback(child.stop):
                 child.stop()  # cancelled already
             code = child.run(request.SerializeToString())
@@ -173,6 +176,20 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 child = Fresh(environment, self._engine)
                 self._running.append(child)
             return child
+
+    def _load_for_plugins(self) -> None:
+        """While the program's own imports go on, load on another core what the plugins need that it will ask for."""
+        code = (
+            "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_module(sys.argv[2], None, '__main__', True)"
+        )
+        folder = Path(__file__).parents[__name__.count(".")]
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", code, folder, f"{__package__}.forks", self._engine],
+            stdin=subprocess.PIPE,  # at its end, which is also this process's, the other one ends
+            stdout=subprocess.DEVNULL,
+        )
+        with self._lock:
+            self._running.append(process)
 
     def _start(
         self, command: Sequence[str | Path], directory: str, variables: Mapping[str, str]

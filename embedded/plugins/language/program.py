@@ -6,6 +6,7 @@ shows up on a command line or in an environment.
 """
 
 import asyncio
+import atexit
 import contextlib
 import gc
 import logging
@@ -13,10 +14,12 @@ import os
 import runpy
 import signal
 import sys
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 try:
     import grpc
@@ -141,5 +144,14 @@ def _report(message: str) -> None:
         pulumi.log.error(message)
 
 
+def end(code: int) -> NoReturn:
+    """End this process as ``sys.exit`` does, without taking the interpreter apart: that was 0.3 s of each preview."""
+    threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing ends its forks
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    end(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,54 @@
+"""Has a resource plugin run in a process that has loaded the libraries already, where there is one.
+
+The language host keeps one while a program runs (`language/forks.py`); it is found by the engine's address. The engine
+starts plugins one after the other, and most of a plugin's start is loading the libraries that all of them have.
+"""
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+from pathlib import Path
+
+TAKEN = b"+"
+"""The plugin runs. Its exit code may follow, in one byte; plugins usually just end."""
+
+
+def address(engine: str) -> str:
+    """Name of the socket for plugins of the engine at ``host:port``: an abstract one, which leaves no file behind."""
+    return f"\0inspiration-plugins-{engine}"
+
+
+def user(peer: socket.socket) -> int:
+    """The user ID of the process at the other end: everybody on this machine sees abstract sockets."""
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1])
+
+
+def hand_over(module: str) -> None:
+    """Have ``module`` run elsewhere with this process's streams, and exit as it does; return where nobody takes it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+        request = {
+            "interpreter": [sys.executable, sys.version],
+            "module": module,
+            "path": sys.path[0],
+            "arguments": sys.argv,
+            "folder": str(Path.cwd()),
+            "environment": dict(os.environ),
+            "group": os.getpgrp(),
+        }
+        try:
+            peer.connect(address(sys.argv[-1]))
+            if user(peer) != os.getuid():
+                return
+            socket.send_fds(peer, [json.dumps(request).encode()], [0, 1, 2])
+            if peer.recv(1) != TAKEN:
+                return
+        except OSError:  # nobody there, not on this system, or more than a packet holds
+            return
+        # From here on this process only stands for the plugin: the engine waits for it, and may end it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        code = peer.recv(1)
+        os._exit(code[0] if code else 0)
