@@ -22,6 +22,7 @@ IMAGE = "localhost:32000/inspiration:bench"
 APPLY = f"""\
 kubectl apply --filename first.yaml
 kubectl rollout status deployment/registry --namespace container-registry
+until curl --silent --output /dev/null http://localhost:32000/v2/; do sleep 0.1; done
 docker build --quiet --tag {IMAGE} "$site"
 docker push --quiet {IMAGE}
 kubectl apply --filename site.yaml
@@ -31,7 +32,10 @@ kubectl get deployments,daemonsets --all-namespaces --no-headers \\
 done
 kubectl wait ingress --all --all-namespaces --for=jsonpath='{{.status.loadBalancer.ingress}}'
 """
-"""What needs the image comes when that is there: a pod that can't pull waits longer and longer."""
+"""What needs the image comes when that is there: a pod that can't pull waits longer and longer.
+
+A NodePort answers a moment after the pods behind it are ready; docker doesn't wait for that.
+"""
 DELETE = "kubectl delete --filename site.yaml --filename first.yaml"
 TIDY = "kubectl delete persistentvolumes --all"
 """Of the volumes, whose provisioner kubectl deletes along with the claims."""
