@@ -32,6 +32,9 @@ def load() -> None:
     import pulumi.provider.experimental.server  # noqa: F401
     import yaml  # noqa: F401
 
+    with contextlib.suppress(ImportError):  # the environment of another program than ours
+        import docker.tls  # noqa: F401
+
 
 def serve(engine: str) -> None:
     """Fork for each plugin of the engine at ``host:port`` that asks for it, until standard input ends."""
