@@ -91,11 +91,14 @@ def _note(process: psutil.Process, seen: dict[int, Seen], begin: float) -> None:
 def named(command: Sequence[str], parent: Sequence[str] = ()) -> str:
     """What a process is, by its command line and that of its ``parent``.
 
-    ``pulumi preview``, ``plugin tls``, ``language host``, and ``program`` for the fork of that which runs ours.
+    ``pulumi preview``, ``language host``, and ``program`` for the fork of that which runs ours; ``forks`` and ``plugin``
+    for its forks, ``plugin tls`` for one that stands by itself or only holds a fork's place.
     """
     words = " ".join(command)
     if plugin := re.search(r"/resource-([a-z]+)-v", words):
         return f"plugin {plugin[1]}"
+    if ".language.forks" in words:
+        return "plugin" if command == parent else "forks"
     if "/language-python-" in words:
         return "program" if command == parent else "language host"
     program = Path(command[0]).name if command else "?"

@@ -150,4 +150,8 @@ def test_processes_are_told_apart_by_their_command_lines() -> None:
     assert named(host, ["/x/bin/pulumi", "preview"]) == "language host"
     assert named(host, host) == "program"
     assert named(plugin, ["/x/bin/pulumi", "preview"]) == "plugin tls"
+    forks = ["/x/.venv/bin/python", "-I", "-c", "…", "/x/pulumi-home/language-python-071ce5e0a136eb85",
+             "pulumi_language_python.language.forks", "127.0.0.1:1"]  # fmt: skip
+    assert named(forks, host) == "forks"
+    assert named(forks, forks) == "plugin"
     assert named(["/usr/bin/git", "status"]) == "git"
