@@ -91,8 +91,8 @@ def _note(process: psutil.Process, seen: dict[int, Seen], begin: float) -> None:
 def named(command: Sequence[str], parent: Sequence[str] = ()) -> str:
     """What a process is, by its command line and that of its ``parent``.
 
-    ``pulumi preview``, ``language host``, and ``program`` for the fork of that which runs ours; ``forks`` and ``plugin``
-    for its forks, ``plugin tls`` for one that stands by itself or only holds a fork's place.
+    ``pulumi preview``, ``language host``, and ``program`` for its fork that runs ours; ``forks``, and ``plugin``
+    for a fork of that; ``plugin tls`` for one that stands by itself or only holds a fork's place.
     """
     words = " ".join(command)
     if plugin := re.search(r"/resource-([a-z]+)-v", words):
