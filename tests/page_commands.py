@@ -134,7 +134,6 @@ _TRUST = "changes whom the whole machine trusts"
 NOT_RUN = {
     "script/test": "runs these tests",
     'eval "$(script/completion zsh)"': "is run by tests/unit/embedded/test_completion.py where there is a zsh",
-    "script/bench embedded --runs 3": "measures for minutes, and starts and stops the cluster many times",
     "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt": "installs a second time what these tests use",
     "docker login ghcr.io": "needs an account there",
     "microk8s enable dns hostpath-storage registry ingress": _OTHER_CLUSTER,

@@ -116,7 +116,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 )
             environment = Environment.of(request.info)
             child = self._child(environment)
-            if environment.is_own:
+            if environment.is_own and sys.platform == "linux":
                 self._load_for_plugins()
             if not context.add_callback(child.stop):
                 child.stop()  # cancelled already

@@ -29,6 +29,8 @@ def user(peer: socket.socket) -> int:
 
 def hand_over(module: str) -> None:
     """Have ``module`` run elsewhere with this process's streams, and exit as it does; return where nobody takes it."""
+    if sys.platform != "linux":  # abstract sockets, and who is at their other end, are Linux' own
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
         request = {
             "interpreter": [sys.executable, sys.version],
