@@ -348,7 +348,7 @@ class Operations:
                 target.kind,
                 live,
                 timeout,
-                lambda text: self._log.status(target.urn, text),
+                partial(self._log.status, target.urn),
                 self._interrupt,
             )
         finally:

@@ -7,6 +7,7 @@ shows up on a command line or in an environment.
 
 import asyncio
 import atexit
+import collections
 import contextlib
 import gc
 import logging
@@ -83,7 +84,6 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
         )
     )
     debug = DebugMessages(pulumi.runtime.settings.get_engine())
-    atexit.register(debug.send)
     pulumi.runtime.set_all_config(dict(request.config), list(request.configSecretKeys))
     directory = program if program.is_dir() else program.parent
     os.chdir(request.pwd or directory)
@@ -116,6 +116,7 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
                 return None  # the engine has said why
             message = "Program failed with an unhandled exception:\n" + user_traceback(error, directory)
         finally:
+            debug.send()
             sys.stdout.flush()
             sys.stderr.flush()
     _report(message)
@@ -134,7 +135,7 @@ class DebugMessages:
 
     def __init__(self, engine: Any) -> None:
         self._log = engine.Log
-        self._texts: list[str] = []
+        self._texts: collections.deque[str] = collections.deque()  # filled in one thread, emptied in another
         self._lock = threading.Lock()
         engine.Log = self._collect
         threading.Thread(target=self._send_again_and_again, daemon=True).start()
@@ -142,8 +143,7 @@ class DebugMessages:
     def send(self) -> None:
         """Send what there is now."""
         with self._lock:
-            texts, self._texts = self._texts, []
-            if texts:
+            if texts := [self._texts.popleft() for _ in range(len(self._texts))]:
                 with contextlib.suppress(grpc.RpcError):  # an engine that is gone shows nothing any more
                     self._log(engine_pb2.LogRequest(severity=engine_pb2.DEBUG, message="\n".join(texts)))
 

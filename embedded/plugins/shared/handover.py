@@ -48,7 +48,7 @@ def hand_over(module: str) -> None:
             socket.send_fds(peer, [json.dumps(request).encode()], [0, 1, 2])
             if peer.recv(1) != TAKEN:
                 return
-        except OSError:  # nobody there, not on this system, or more than a packet holds
+        except OSError:  # nobody there, or more than a packet holds
             return
         # From here on this process only stands for the plugin: the engine waits for it, and may end it.
         signal.signal(signal.SIGINT, signal.SIG_DFL)

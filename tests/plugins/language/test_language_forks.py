@@ -66,9 +66,9 @@ def forks() -> Iterator[psutil.Process]:
     assert process.returncode == 0
 
 
-def started(launcher: Path, *words: str) -> psutil.Popen:
+def started(launcher: Path) -> psutil.Popen:
     process = psutil.Popen(
-        [launcher, *words, ENGINE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [launcher, ENGINE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout.readline().strip().isdigit(), process.communicate()
     return process

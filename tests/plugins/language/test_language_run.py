@@ -90,6 +90,14 @@ print("after that")
     assert process.returncode == 0
 
 
+def test_debug_shows_what_the_sdk_says_in_its_order_and_before_an_error(project: Project) -> None:
+    project.write("__main__.py", "import pulumi\npulumi.log.debug('first')\npulumi.log.debug('second')\nint('x')\n")
+    shown = project.pulumi("preview", "--debug", fails=True)
+    assert shown.index("first\n") < shown.index("second\n") < shown.index("invalid literal for int()")
+    assert "run_pulumi_func completed" in shown  # the last of all
+    assert "second" not in project.pulumi("preview", fails=True)
+
+
 @pytest.mark.parametrize(
     "raising",
     ["raise ValueError('no such thing')", "pulumi.Output.from_input(1).apply(lambda _: int('x'))"],
