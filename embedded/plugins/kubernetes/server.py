@@ -134,6 +134,12 @@ def serve(version: str, engine: str, provider: KubernetesProvider) -> None:
     asyncio.run(_serve(version, engine, provider))
 
 
+def _stop_at_end_of_input(stopped: asyncio.Event) -> None:
+    """An engine that was killed doesn't tell; but it has held the other end of standard input open."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        stopped.set()
+
+
 async def _serve(version: str, engine: str, provider: KubernetesProvider) -> None:
     server = grpc.aio.server(interceptors=[_ErrorReporter()], options=_GRPC_CHANNEL_OPTIONS)
     servicer = ProviderServicer(sys.argv[1:], version, provider, engine)
@@ -146,8 +152,8 @@ async def _serve(version: str, engine: str, provider: KubernetesProvider) -> Non
     # since they are process groups of their own.
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    with suppress(OSError):  # An engine that was killed doesn't tell. (Old kernels can't either.)
-        loop.add_reader(os.pidfd_open(os.getppid()), stopped.set)
+    with suppress(PermissionError):  # Not a pipe: somebody else than the engine has started this.
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end_of_input, stopped)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await stopped.wait()

@@ -10,8 +10,11 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import psutil
 import pytest
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2_grpc
 
 from embedded.plugins import install
 from embedded.plugins.shared import handover
@@ -47,12 +50,12 @@ def test_plugins_start_by_themselves_where_that_process_has_died(project: Projec
     assert any(each["type"] == "random:index/randomPassword:RandomPassword" for each in project.resources())
 
 
-@pytest.fixture
-def launcher(tmp_path: Path) -> Path:
-    """The executable of a plugin."""
-    with tarfile.open(fileobj=io.BytesIO(install.archive("random", PYTHON))) as tar:
+@pytest.fixture(params=["random"])
+def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The executable of a plugin; of another one where the test's parameter names it."""
+    with tarfile.open(fileobj=io.BytesIO(install.archive(request.param, PYTHON))) as tar:
         tar.extractall(tmp_path, filter="data")
-    return tmp_path / "pulumi-resource-random"
+    return tmp_path / f"pulumi-resource-{request.param}"
 
 
 @pytest.fixture
@@ -67,11 +70,16 @@ def forks() -> Iterator[psutil.Process]:
 
 
 def started(launcher: Path) -> psutil.Popen:
+    return started_on_port(launcher)[0]
+
+
+def started_on_port(launcher: Path) -> tuple[psutil.Popen, str]:
     process = psutil.Popen(
         [launcher, ENGINE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert process.stdout.readline().strip().isdigit(), process.communicate()
-    return process
+    port = process.stdout.readline().strip()
+    assert port.isdigit(), process.communicate()
+    return process, port
 
 
 def test_the_fork_has_the_launchers_streams_and_ends_with_them(launcher: Path, forks: psutil.Process) -> None:
@@ -108,11 +116,18 @@ def test_a_plugin_that_fails_has_its_exit_code_and_its_traceback(launcher: Path)
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("launcher", install.RESOURCE_PLUGINS, indirect=True)
 def test_plugins_go_on_when_the_process_that_forked_them_ends(launcher: Path, forks: psutil.Popen) -> None:
-    process = started(launcher)
+    """The language host is done, or was cancelled, before the plugins are."""
+    process, port = started_on_port(launcher)
     [fork] = forks.children()
     forks.stdin.close()
     assert forks.wait() == 0
+    assert eventually(lambda: fork.ppid() != forks.pid)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        plugin = provider_pb2_grpc.ResourceProviderStub(channel)
+        for _ in range(2):  # what ends a plugin may come between
+            assert plugin.GetPluginInfo(empty_pb2.Empty(), timeout=30).version
     assert fork.is_running()
     process.communicate()
     assert eventually(lambda: not fork.is_running())
