@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import causes
 from .errors import ApiError, Json, NotReadyError, PluginError, UnreachableError
 from .kinds import Kind, describe
-from .readiness import Others, Verdict, evaluate, waiting
+from .readiness import Others, Verdict, evaluate, gave_up, progress_deadline, waiting, without
 from .related import Related, related
 
 if TYPE_CHECKING:
@@ -70,6 +70,18 @@ class _View:
             self.changed.set()
 
         self._tasks.append(asyncio.create_task(forward()))
+
+    def timer(self, seconds: float) -> asyncio.Event:
+        """An event that is set after some time, as ``changed`` is then."""
+        event = asyncio.Event()
+
+        async def ring() -> None:
+            await asyncio.sleep(seconds)
+            event.set()
+            self.changed.set()
+
+        self._tasks.append(asyncio.create_task(ring()))
+        return event
 
     @property
     def complete(self) -> bool:
@@ -140,6 +152,9 @@ async def until_ready(
         for each in related(live):
             view.watch(each)
         view.signal_on(interrupt)
+        # That an earlier attempt was given up stands there until a pod is available. What hindered it may be out of the
+        # way by now: it counts only when this attempt has had as much time.
+        stale, had_its_time = gave_up(live), view.timer(progress_deadline(live))
         try:
             async with asyncio.timeout(timeout):
                 while True:
@@ -158,7 +173,7 @@ async def until_ready(
                             return live
                         raise NotReadyError([f"{what} was deleted by somebody while it was waited for"], live)
                     live = now[0]
-                    verdict = evaluate(live, view.others())
+                    verdict = evaluate(live if had_its_time.is_set() else without(live, stale), view.others())
                     if verdict.ready:
                         return live
                     if verdict.failed:

@@ -54,6 +54,24 @@ def condition(live: Json, name: str) -> Json:
     return next((each for each in conditions if each.get("type") == name), {})
 
 
+def gave_up(live: Json) -> Json:
+    """The condition by which a Deployment's controller has given up its progress; empty if it hasn't."""
+    found = condition(live, "Progressing")
+    return found if found.get("reason") == "ProgressDeadlineExceeded" else {}
+
+
+def progress_deadline(live: Json) -> int:
+    """Seconds after which a Deployment's controller gives up."""
+    return int((live.get("spec") or {}).get("progressDeadlineSeconds", 600))
+
+
+def without(live: Json, unwanted: Json) -> Json:
+    """``live`` as it would be without one of its conditions."""
+    status = live.get("status") or {}
+    conditions = [each for each in status.get("conditions") or [] if each != unwanted]
+    return {**live, "status": {**status, "conditions": conditions}}
+
+
 def _is(live: Json, name: str, value: str = "True") -> bool:
     return condition(live, name).get("status") == value
 
@@ -80,10 +98,9 @@ def _deployment(live: Json, _: Others) -> Verdict:
     if _unseen(live):
         return _UNSEEN
     wanted, updated, available = _replicas(live), _count(live, "updatedReplicas"), _count(live, "availableReplicas")
-    progress = condition(live, "Progressing")
-    if progress.get("reason") == "ProgressDeadlineExceeded":
-        deadline = live["spec"].get("progressDeadlineSeconds", 600)
-        return failed(f"{available} of {wanted} pods are available, and nothing moved for {deadline} s")
+    if gave_up(live):
+        moved = f"nothing moved for {progress_deadline(live)} s"
+        return failed(f"{available} of {wanted} pods are available, and {moved}")
     if updated < wanted:
         return waiting(f"{updated} of {wanted} pods are made from the new template")
     if (old := _count(live, "replicas") - updated) > 0:

@@ -271,6 +271,28 @@ def test_ctrl_c_ends_the_wait_and_keeps_the_object(project: KubernetesProject, c
     assert project.resource("app")["initErrors"]
 
 
+def test_an_attempt_after_one_that_was_given_up_has_its_own_time(
+    project: KubernetesProject, cluster_access: Cluster
+) -> None:
+    project.declare(POD, 'deployment("app", named("app"), progress_deadline_seconds=3)')
+    given_up = f"Deployment {project.namespace}/app isn't ready: 0 of 1 pods are available, and nothing moved for 3 s"
+    assert given_up in project.up(fails=True)
+
+    with start(project) as up:
+        assert up.process.stdout
+        assert any("0 of 1 pods are available" in line and "isn't" not in line for line in up.process.stdout)
+        assert given_up in up.finish(fails=True)
+
+    # What hindered it goes away.
+    project.declare(POD, 'deployment("app", named("app"), progress_deadline_seconds=600)')
+    with start(project) as up:
+        assert up.process.stdout
+        assert any("0 of 1 pods are available" in line and "isn't" not in line for line in up.process.stdout)
+        assert eventually(Kubelet(cluster_access, project.namespace, {"app": READY}))
+        assert "1 updated" in up.finish()
+    project.assert_no_change()
+
+
 def test_an_api_service_that_isnt_available(project: KubernetesProject) -> None:
     project.declare("""
     K.apiregistration.v1.APIService("api", metadata={

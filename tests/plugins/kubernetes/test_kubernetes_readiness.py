@@ -183,6 +183,15 @@ def test_failed(thing: dict[str, Any], message: str) -> None:
     assert readiness.evaluate(thing, {}) == readiness.failed(message)
 
 
+def test_that_an_earlier_attempt_was_given_up_can_be_left_out() -> None:
+    stuck = live("Deployment", {"progressDeadlineSeconds": 30}, STUCK)
+    assert readiness.progress_deadline(stuck) == 30
+    tried_again = readiness.without(stuck, readiness.gave_up(stuck))
+    assert readiness.evaluate(tried_again, {}) == readiness.waiting("0 of 1 pods are made from the new template")
+    given_up_again = live("Deployment", {}, {"conditions": [{**STUCK["conditions"][0], "lastUpdateTime": "later"}]})
+    assert readiness.without(given_up_again, readiness.gave_up(stuck)) == given_up_again
+
+
 def pod(name: str = "p", **status: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"nodeName": "node"}, "status": status}
 
