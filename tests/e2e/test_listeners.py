@@ -19,9 +19,7 @@ from embedded.cluster import network, plan
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
-
-OUTSIDE = "inspiration-out"
-"""A network namespace beside the machine's, as another computer on its network would be."""
+from tests.waiting import eventually
 
 LINK = "insp-out0"
 MACHINE, OUTSIDER = "198.51.100.1", "198.51.100.2"
@@ -120,42 +118,47 @@ def test_the_node_ports_are_those_of_the_configuration(site: Checkout, ports: Po
 
 
 @pytest.fixture
-def outside(site: Checkout) -> Iterator[None]:
-    """Another computer on the machine's network, which sends it everything, also what is for the cluster."""
-    run("ip", "netns", "add", OUTSIDE)
-    try:
-        run("ip", "link", "add", LINK, "type", "veth", "peer", "name", "eth0", "netns", OUTSIDE)
-        run("ip", "addr", "add", f"{MACHINE}/30", "dev", LINK)
-        run("ip", "link", "set", LINK, "up")
-        inside = ("ip", "-netns", OUTSIDE)
-        run(*inside, "addr", "add", f"{OUTSIDER}/30", "dev", "eth0")
-        run(*inside, "link", "set", "eth0", "up")
-        run(*inside, "route", "add", plan.LINK_NETWORK, "via", MACHINE)
-        yield
-    finally:
-        subprocess.run(["ip", "link", "delete", LINK], capture_output=True, check=False)
-        run("ip", "netns", "delete", OUTSIDE)
+def outsider(site: Checkout) -> Iterator[list[str]]:
+    """The head of commands that run on another computer on the machine's network.
+
+    That is a process with a network namespace of its own, which ends with the process: ``ip netns add`` would leave a
+    mount behind. It sends the machine everything, also what is for the cluster.
+    """
+    with subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE) as process:
+        computer = psutil.Process(process.pid)
+        assert eventually(lambda: namespace_of(computer) != namespace_of(psutil.Process()))
+        inside = ["nsenter", f"--net=/proc/{process.pid}/ns/net"]
+        try:
+            run("ip", "link", "add", LINK, "type", "veth", "peer", "name", "eth0", "netns", str(process.pid))
+            run("ip", "addr", "add", f"{MACHINE}/30", "dev", LINK)
+            run("ip", "link", "set", LINK, "up")
+            run(*inside, "ip", "addr", "add", f"{OUTSIDER}/30", "dev", "eth0")
+            run(*inside, "ip", "link", "set", "eth0", "up")
+            run(*inside, "ip", "route", "add", plan.LINK_NETWORK, "via", MACHINE)
+            yield inside
+        finally:
+            subprocess.run(["ip", "link", "delete", LINK], capture_output=True, check=False)
 
 
-def reached(targets: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def reached(inside: list[str], targets: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """Which of the addresses the outsider gets a connection to."""
-    command = ["ip", "netns", "exec", OUTSIDE, sys.executable, "-c", CONNECT, json.dumps(targets)]
+    command = [*inside, sys.executable, "-c", CONNECT, json.dumps(targets)]
     return [(host, port) for host, port in json.loads(run(*command))]
 
 
-@pytest.mark.usefixtures("outside")
-def test_an_outsider_reaches_nothing(ports: Ports) -> None:
+def test_an_outsider_reaches_nothing(outsider: list[str], ports: Ports) -> None:
     tried = sorted({*ports.on_node(), *ports.on_node().values(), *CONTROL_PLANE})
     with socket.create_server((MACHINE, 0)) as control:
         # The outsider reaches what does listen there: what follows isn't for want of a way.
         open_port = control.getsockname()[1]
         targets = [(MACHINE, open_port), *((MACHINE, port) for port in tried)]
-        assert reached(targets) == [(MACHINE, open_port)]
+        assert reached(outsider, targets) == [(MACHINE, open_port)]
     # By way of the machine, which forwards for its pods.
-    assert reached([(host, port) for host in (plan.HOST_ADDRESS, plan.NODE_ADDRESS) for port in tried]) == []
+    ways = [(host, port) for host in (plan.HOST_ADDRESS, plan.NODE_ADDRESS) for port in tried]
+    assert reached(outsider, ways) == []
 
 
-@pytest.mark.usefixtures("outside")
+@pytest.mark.usefixtures("outsider")
 def test_the_machine_itself_reaches_what_the_outsider_cannot(site: Checkout) -> None:
     for host, port in (("127.0.0.1", 80), ("127.0.0.1", 32000), (plan.NODE_ADDRESS, 6443)):
         socket.create_connection((host, port), timeout=10).close()
