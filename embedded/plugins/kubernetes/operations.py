@@ -336,7 +336,7 @@ class Operations:
         report = partial(self._log.status, target.urn)
         try:
             await volumes.until_removed(self._client, target.kind, live, report, self._interrupt)
-        except PluginError as error:  # what was to be deleted is gone
+        except (NotReadyError, PluginError) as error:  # what was to be deleted is gone
             self._log.warn(target.urn, f"the claim is gone, its volume is perhaps not: {error}")
         finally:
             await self._log.clear(target.urn)

@@ -7,7 +7,7 @@ What only a kubelet has (logs) is tested where there is a node.
 import json
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -40,10 +40,21 @@ addressType: IPv4
 endpoints: [{addresses: [10.9.8.7], conditions: {ready: true}}]
 """
 
+VOLUME: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolume",
+    "spec": {
+        "capacity": {"storage": "1Mi"},
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Delete",
+        "hostPath": {"path": "/unused"},  # Kubernetes itself removes those below /tmp
+    },
+}
+
 
 @dataclass
 class Running:
-    """``pulumi up``, while the test does something."""
+    """``pulumi up`` or ``pulumi destroy``, while the test does something."""
 
     process: subprocess.Popen[str]
 
@@ -61,9 +72,9 @@ class Running:
         return output
 
 
-def start(project: KubernetesProject) -> Running:
+def start(project: KubernetesProject, verb: str = "up") -> Running:
     # The engine's own limit, four times the cores, would have some resources wait for others.
-    command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--parallel", "32"]
+    command = ["pulumi", verb, "--yes", "--skip-preview", "--non-interactive", "--parallel", "32"]
     pipe, end = subprocess.PIPE, subprocess.STDOUT
     process = subprocess.Popen(command, cwd=project.folder, env=project.variables, stdout=pipe, stderr=end, text=True)
     return Running(process)
@@ -291,6 +302,50 @@ def test_an_attempt_after_one_that_was_given_up_has_its_own_time(
         assert eventually(Kubelet(cluster_access, project.namespace, {"app": READY}))
         assert "1 updated" in up.finish()
     project.assert_no_change()
+
+
+@pytest.fixture
+def claimed(project: KubernetesProject, cluster_access: Cluster) -> Iterator[str]:
+    """The name of a volume that is to be removed with its claim, which the stack has; nobody does that here."""
+    name = project.namespace
+    claim = {"namespace": name, "name": "claim"}
+    volume = VOLUME | {"metadata": {"name": name}, "spec": VOLUME["spec"] | {"claimRef": claim}}
+    cluster_access.kubectl("create", "-f", "-", stdin=json.dumps(volume))
+    project.declare("""
+    K.core.v1.PersistentVolumeClaim("claim", metadata=named("claim"), spec={
+        "access_modes": ["ReadWriteOnce"], "storage_class_name": "", "volume_name": NS,
+        "resources": {"requests": {"storage": "1Mi"}}})
+    """)
+    project.up()
+    yield name
+    cluster_access.kubectl("delete", "persistentvolume", name, "--ignore-not-found")
+
+
+def test_a_claim_is_deleted_when_its_volume_is(
+    project: KubernetesProject, cluster_access: Cluster, claimed: str
+) -> None:
+    with start(project, "destroy") as destroy:
+        assert destroy.process.stdout
+        assert any(f"its volume {claimed}: " in line for line in destroy.process.stdout)
+        assert destroy.process.poll() is None
+        cluster_access.kubectl("delete", "persistentvolume", claimed)
+        assert "perhaps" not in destroy.finish()
+    assert not cluster_access.exists("persistentvolume", claimed)
+
+
+def test_a_volume_that_may_have_stayed_is_a_warning(
+    project: KubernetesProject, cluster_access: Cluster, claimed: str
+) -> None:
+    with start(project, "destroy") as destroy:
+        assert destroy.process.stdout
+        assert any(f"its volume {claimed}: " in line for line in destroy.process.stdout)
+        destroy.process.send_signal(signal.SIGINT)
+        shown, _ = destroy.process.communicate()  # whether there is more to destroy after Ctrl-C is the engine's matter
+    assert "warning: the claim is gone, its volume is perhaps not: " in shown
+    assert f"the deletion of PersistentVolume {claimed} goes on, but isn't waited for any more" in shown
+    assert not cluster_access.exists("persistentvolumeclaim", "claim", "-n", claimed)
+    assert cluster_access.exists("persistentvolume", claimed)
+    assert not any(each["type"].endswith(":PersistentVolumeClaim") for each in project.resources())
 
 
 def test_an_api_service_that_isnt_available(project: KubernetesProject) -> None:
