@@ -74,13 +74,8 @@ class _View:
     def timer(self, seconds: float) -> asyncio.Event:
         """An event that is set after some time, as ``changed`` is then."""
         event = asyncio.Event()
-
-        async def ring() -> None:
-            await asyncio.sleep(seconds)
-            event.set()
-            self.changed.set()
-
-        self._tasks.append(asyncio.create_task(ring()))
+        asyncio.get_running_loop().call_later(seconds, event.set)
+        self.signal_on(event)
         return event
 
     @property

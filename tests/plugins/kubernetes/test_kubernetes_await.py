@@ -65,6 +65,11 @@ class Running:
         self.process.kill()
         self.process.wait()
 
+    def shows(self, progress: str) -> bool:
+        """Whether it says this while it waits; reads its output that far."""
+        assert self.process.stdout
+        return any(progress in line and "isn't" not in line for line in self.process.stdout)
+
     def finish(self, fails: bool = False) -> str:
         """Wait for it, and return its output."""
         output, _ = self.process.communicate()
@@ -272,10 +277,7 @@ def test_a_failed_job_can_be_replaced(project: KubernetesProject, cluster_access
 def test_ctrl_c_ends_the_wait_and_keeps_the_object(project: KubernetesProject, cluster_access: Cluster) -> None:
     project.declare(POD, 'deployment("app", named("app"))')
     with start(project) as up:
-        assert up.process.stdout
-        for line in up.process.stdout:
-            if "0 of 1 pods are available" in line:
-                break
+        assert up.shows("0 of 1 pods are available")
         up.process.send_signal(signal.SIGINT)
         shown = up.finish(fails=True)
     assert f"the wait for Deployment {project.namespace}/app was interrupted: 0 of 1 pods are available" in shown
@@ -290,15 +292,13 @@ def test_an_attempt_after_one_that_was_given_up_has_its_own_time(
     assert given_up in project.up(fails=True)
 
     with start(project) as up:
-        assert up.process.stdout
-        assert any("0 of 1 pods are available" in line and "isn't" not in line for line in up.process.stdout)
+        assert up.shows("0 of 1 pods are available")
         assert given_up in up.finish(fails=True)
 
     # What hindered it goes away.
     project.declare(POD, 'deployment("app", named("app"), progress_deadline_seconds=600)')
     with start(project) as up:
-        assert up.process.stdout
-        assert any("0 of 1 pods are available" in line and "isn't" not in line for line in up.process.stdout)
+        assert up.shows("0 of 1 pods are available")
         assert eventually(Kubelet(cluster_access, project.namespace, {"app": READY}))
         assert "1 updated" in up.finish()
     project.assert_no_change()
@@ -325,8 +325,7 @@ def test_a_claim_is_deleted_when_its_volume_is(
     project: KubernetesProject, cluster_access: Cluster, claimed: str
 ) -> None:
     with start(project, "destroy") as destroy:
-        assert destroy.process.stdout
-        assert any(f"its volume {claimed}: " in line for line in destroy.process.stdout)
+        assert destroy.shows(f"its volume {claimed}: ")
         assert destroy.process.poll() is None
         cluster_access.kubectl("delete", "persistentvolume", claimed)
         assert "perhaps" not in destroy.finish()
@@ -337,8 +336,7 @@ def test_a_volume_that_may_have_stayed_is_a_warning(
     project: KubernetesProject, cluster_access: Cluster, claimed: str
 ) -> None:
     with start(project, "destroy") as destroy:
-        assert destroy.process.stdout
-        assert any(f"its volume {claimed}: " in line for line in destroy.process.stdout)
+        assert destroy.shows(f"its volume {claimed}: ")
         destroy.process.send_signal(signal.SIGINT)
         shown, _ = destroy.process.communicate()  # whether there is more to destroy after Ctrl-C is the engine's matter
     assert "warning: the claim is gone, its volume is perhaps not: " in shown
