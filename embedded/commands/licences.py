@@ -16,7 +16,7 @@ from embedded.errors import Failure
 from embedded.images import catalogue
 from embedded.licences import UNKNOWN, Part, others, python
 from embedded.licences import go as go_licences
-from embedded.toolchain import go, system
+from embedded.toolchain import system
 from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI, Module
 
 WIDTH = 200
@@ -46,7 +46,7 @@ def run(*, as_json: bool) -> int:
     unknown = [part for part in parts if part.licence == UNKNOWN]
     for part in unknown:
         console.print(f"the licence of {part.kind} {part.name} {part.version} isn't known", markup=False)
-    if not_built := [module.title for module in _modules() if not _newest(_toolchain(), module.name)]:
+    if not_built := [module.title for module in _modules() if not _built(module)]:
         console.print(f"not built on this machine, and so not listed: {', '.join(not_built)}", markup=False)
     return 1 if unknown else 0
 
@@ -60,13 +60,12 @@ def merged(parts: Iterable[Part]) -> list[Part]:
 
 
 def _parts() -> Iterator[Part]:
-    built = [folder / "bin" for module in _modules() if (folder := _newest(_toolchain(), module.name))]
-    compiler = go.installed("1.21")
-    if not built or not compiler:
-        raise Failure("nothing has been built on this machine yet", "run script/up first; it needs go on PATH, too")
+    built = [folder / "bin" for module in _modules() if (folder := _built(module))]
+    if not built:
+        raise Failure("nothing has been built on this machine yet", "run script/up first")
     yield from python.installed()
-    for program in go_licences.programs(built):
-        yield from go_licences.linked(compiler.executable, program)
+    for programs in built:
+        yield from go_licences.recorded(programs)
     for archive in _archives():
         yield from python.in_image(archive, archive.parent.name.rpartition("-")[0])
     for lock in Path(images.__file__).parent.glob("*/package-lock.json"):
@@ -85,15 +84,20 @@ def _modules() -> list[Module]:
 def _archives() -> Iterator[Path]:
     """The images of Python programs that this machine has made, the newest of each."""
     name = catalogue.kube_web_view().name
-    if folder := _newest(paths.CACHE / "images", name):
+    if folder := _newest(paths.CACHE / "images", name, "image.tar"):
         yield folder / "image.tar"
+
+
+def _built(module: Module) -> Path | None:
+    """Where the programs of ``module`` are, of any version; an entry of an older checkout may have no record."""
+    return _newest(_toolchain(), module.name, go_licences.RECORD)
 
 
 def _toolchain() -> Path:
     return paths.CACHE / "toolchain"
 
 
-def _newest(root: Path, name: str) -> Path | None:
-    """The cache's entry of that name that was used last."""
-    found = [path for path in root.glob(f"{name}-*") if path.is_dir() and path.name.rpartition("-")[0] == name]
+def _newest(root: Path, name: str, file: str) -> Path | None:
+    """The cache's entry of that name that was used last, of those that have ``file``."""
+    found = [path for path in root.glob(f"{name}-*") if path.name.rpartition("-")[0] == name and (path / file).exists()]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)

@@ -1,13 +1,16 @@
-"""Go modules: those that are linked into the programs of the toolchain, as each program says itself."""
+"""Go modules: those that are linked into the programs of the toolchain, as each program says itself.
+
+Their licences are looked up when the programs are built, and kept beside them: later Go's module cache may be empty.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from embedded.licences import UNKNOWN, Part, recognized
 
@@ -20,15 +23,41 @@ _ELSEWHERE = {
 _FILES = re.compile(r"(?i)(un)?licen[cs]e([-.].*)?|copying([-.].*)?")
 
 
-def linked(go: Path, program: Path) -> Iterator[Part]:
-    """Yield what a program is made of, Go's own library included.
+RECORD = "licences.json"
+"""What the file beside a folder of programs is called."""
+
+
+def record(go: Path, programs: Path, environment: Mapping[str, str]) -> None:
+    """Write what the programs in a folder are made of to :data:`RECORD` beside it.
 
     Args:
-        go: The ``go`` command; its module cache has the licences.
-        program: A program that Go has built.
+        go: The ``go`` command that has built them.
+        programs: Their folder.
+        environment: That of the build: its module cache has the licences.
     """
-    info = json.loads(_run(go, "version", "-m", "-json", str(program)))
-    root, cache = _run(go, "env", "GOROOT", "GOMODCACHE").split("\n")[:2]
+    parts = [
+        dataclasses.asdict(part)
+        for program in sorted(programs.iterdir())
+        if not program.is_symlink()
+        for part in _linked(go, program, environment)
+    ]
+    (programs.parent / RECORD).write_text(json.dumps(parts, indent=1))
+
+
+def recorded(programs: Path) -> Iterator[Part]:
+    """Yield what :func:`record` has found."""
+    for part in json.loads((programs.parent / RECORD).read_text()):
+        yield Part(**part)
+
+
+def _linked(go: Path, program: Path, environment: Mapping[str, str]) -> Iterator[Part]:
+    """Yield what a program is made of, Go's own library included."""
+
+    def ask(*arguments: str) -> str:
+        return subprocess.run([go, *arguments], env=environment, capture_output=True, text=True, check=True).stdout
+
+    info = json.loads(ask("version", "-m", "-json", str(program)))
+    root, cache = ask("env", "GOROOT", "GOMODCACHE").splitlines()
     yield Part("Go module", "std", info["GoVersion"].removeprefix("go"), licence_in(Path(root)), program.name)
     for module in info.get("Deps") or []:
         # A fork that stands for it, where go.mod has one.
@@ -38,14 +67,8 @@ def linked(go: Path, program: Path) -> Iterator[Part]:
         yield Part("Go module", source["Path"], source["Version"], licence, program.name)
 
 
-def programs(folders: Sequence[Path]) -> list[Path]:
-    """Return the programs in the folders, without links and scripts."""
-    files = [path for folder in folders for path in sorted(folder.iterdir()) if not path.is_symlink()]
-    return [path for path in files if path.read_bytes()[:4] == b"\x7fELF"]
-
-
 def licence_in(folder: Path) -> str:
-    """Return the licences of a source tree by the files at its top; unknown where the cache has lost it."""
+    """Return the licences of a source tree by the files at its top."""
     if not folder.is_dir():
         return UNKNOWN
     files = sorted(path for path in folder.iterdir() if _FILES.fullmatch(path.name) and path.is_file())
@@ -56,7 +79,3 @@ def licence_in(folder: Path) -> str:
 def escaped(path: str) -> str:
     """Return a module's path as its folder in the cache is called: capitals as ``!`` and the small letter."""
     return re.sub("[A-Z]", lambda capital: f"!{capital[0].lower()}", path)
-
-
-def _run(*command: Any) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

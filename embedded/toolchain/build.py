@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from embedded import paths
+from embedded.licences import go as licences
 from embedded.progress import Progress, Stage
 from embedded.toolchain import cache, charts
 from embedded.toolchain import go as golang
@@ -100,7 +101,7 @@ class Builder:
             _end(process)
 
     def _make(self, module: Module, stage: Stage, folder: Path, lock: int) -> None:
-        """Build all commands of ``module`` into ``folder/bin``, and keep its sources and charts beside that.
+        """Build all commands of ``module`` into ``folder/bin``; licences, sources and charts are kept beside that.
 
         ``lock`` is a descriptor that the builds inherit.
         """
@@ -125,6 +126,7 @@ class Builder:
                     stage.update(f"{done} of {len(stale)} packages, {line}", done / len(stale))
         for name, target in module.links.items():
             (binaries / name).symlink_to(target)
+        licences.record(compiler.executable, binaries, self._environment(work))
         kept = {**module.sources, **{f"charts/{where}": path for where, path in module.charts.items()}}
         if kept:
             list(go("mod", "download", module.main))

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from embedded.licences import go as licences
+
 _HERE = Path(__file__).resolve().parent
 
 # Debug information costs a fifth of the time and a third of the size; nobody debugs these binaries.
@@ -100,7 +102,7 @@ class Module:
     def key(self, go: str) -> str:
         """Twelve hex digits for everything that determines the binaries; ``go`` is the version of the compiler."""
         digest = hashlib.sha256()
-        names = [*sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
+        names = [licences.RECORD, *sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
         names += [word for chart in sorted(self.charts.items()) for word in chart]
         for part in [platform.machine(), go, *self.flags, *names]:
             digest.update(part.encode() + b"\0")

@@ -16,6 +16,8 @@ from rich.console import Console
 
 from embedded import paths
 from embedded.errors import Failure
+from embedded.licences import Part
+from embedded.licences import go as licences
 from embedded.progress import Progress
 from embedded.toolchain import busybox, charts, gomod
 from embedded.toolchain import go as golang
@@ -72,7 +74,7 @@ def test_a_module_is_built_once_with_its_version_and_links(
     module: gomod.Module, cache: Path, progress: Progress
 ) -> None:
     folder = build(module, cache, progress)
-    assert sorted(path.name for path in folder.iterdir()) == ["bin"]
+    assert sorted(path.name for path in folder.iterdir()) == ["bin", "licences.json"]
     answer = subprocess.run([folder / "bin/greet"], capture_output=True, text=True, check=True)
     assert answer.stderr == "v1.2.3\n"
     assert busybox.is_static(folder / "bin/hello")
@@ -80,6 +82,17 @@ def test_a_module_is_built_once_with_its_version_and_links(
     assert [(stage.title, stage.result) for stage in progress.stages] == [
         ("Toy 1.2.3", "built"),
         ("Toy 1.2.3", "from cache"),
+    ]
+
+
+def test_the_licences_of_what_is_linked_are_kept_with_the_programs(
+    module: gomod.Module, cache: Path, progress: Progress
+) -> None:
+    folder = build(module, cache, progress)
+    compiler = golang.installed(module.go)
+    assert compiler
+    assert list(licences.recorded(folder / "bin")) == [
+        Part("Go module", "std", compiler.version, "BSD-3-Clause", "hello")
     ]
 
 
@@ -310,7 +323,7 @@ def test_too_little_room_is_found_before_the_build(monkeypatch: pytest.MonkeyPat
     require_space()
     monkeypatch.setattr("embedded.toolchain.diagnosis._BUILD_CACHE_BYTES", 10**18)
     with pytest.raises(
-        Failure, match=r"GB free, building the toolchain needs 9999.*GB; make room, or set XDG_CACHE_HOME"
+        Failure, match=r"GB free, building the toolchain needs \d{9,}\.\d GB; make room, or set XDG_CACHE_HOME"
     ):
         require_space()
 
