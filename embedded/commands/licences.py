@@ -60,12 +60,12 @@ def merged(parts: Iterable[Part]) -> list[Part]:
 
 
 def _parts() -> Iterator[Part]:
-    built = [folder / "bin" for module in _modules() if (folder := _built(module))]
+    built = [folder for module in _modules() if (folder := _built(module))]
     if not built:
         raise Failure("nothing has been built on this machine yet", "run script/up first")
     yield from python.installed()
-    for programs in built:
-        yield from go_licences.recorded(programs)
+    for folder in built:
+        yield from go_licences.recorded(folder / go_licences.RECORD)
     for archive in _archives():
         yield from python.in_image(archive, archive.parent.name.rpartition("-")[0])
     for lock in Path(images.__file__).parent.glob("*/package-lock.json"):
@@ -89,7 +89,7 @@ def _archives() -> Iterator[Path]:
 
 
 def _built(module: Module) -> Path | None:
-    """Where the programs of ``module`` are, of any version; an entry of an older checkout may have no record."""
+    """The cache's entry of ``module``, of any version; one of an older checkout may have no record."""
     return _newest(_toolchain(), module.name, go_licences.RECORD)
 
 

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from embedded.licences import UNKNOWN, Part, recognized
 
+RECORD = "licences.json"
+"""What the file with the licences of a module's programs is called."""
+
 _ELSEWHERE = {
     # Its README: "under the Appdash License", which is MIT, as are those of the four libraries in it.
     "github.com/sourcegraph/appdash-data": "MIT",
@@ -23,48 +26,37 @@ _ELSEWHERE = {
 _FILES = re.compile(r"(?i)(un)?licen[cs]e([-.].*)?|copying([-.].*)?")
 
 
-RECORD = "licences.json"
-"""What the file beside a folder of programs is called."""
-
-
-def record(go: Path, programs: Path, environment: Mapping[str, str]) -> None:
-    """Write what the programs in a folder are made of to :data:`RECORD` beside it.
+def record(go: Path, programs: Path, file: Path, environment: Mapping[str, str]) -> None:
+    """Write what the programs in a folder are made of, Go's own library included.
 
     Args:
         go: The ``go`` command that has built them.
         programs: Their folder.
+        file: Where to.
         environment: That of the build: its module cache has the licences.
     """
-    parts = [
-        dataclasses.asdict(part)
-        for program in sorted(programs.iterdir())
-        if not program.is_symlink()
-        for part in _linked(go, program, environment)
-    ]
-    (programs.parent / RECORD).write_text(json.dumps(parts, indent=1))
-
-
-def recorded(programs: Path) -> Iterator[Part]:
-    """Yield what :func:`record` has found."""
-    for part in json.loads((programs.parent / RECORD).read_text()):
-        yield Part(**part)
-
-
-def _linked(go: Path, program: Path, environment: Mapping[str, str]) -> Iterator[Part]:
-    """Yield what a program is made of, Go's own library included."""
 
     def ask(*arguments: str) -> str:
         return subprocess.run([go, *arguments], env=environment, capture_output=True, text=True, check=True).stdout
 
-    info = json.loads(ask("version", "-m", "-json", str(program)))
-    root, cache = ask("env", "GOROOT", "GOMODCACHE").splitlines()
-    yield Part("Go module", "std", info["GoVersion"].removeprefix("go"), licence_in(Path(root)), program.name)
-    for module in info.get("Deps") or []:
-        # A fork that stands for it, where go.mod has one.
-        source = module.get("Replace") or module
-        folder = Path(cache, f"{escaped(source['Path'])}@{escaped(source['Version'])}")
-        licence = _ELSEWHERE.get(source["Path"]) or licence_in(folder)
-        yield Part("Go module", source["Path"], source["Version"], licence, program.name)
+    root, cache = map(Path, ask("env", "GOROOT", "GOMODCACHE").splitlines())
+    parts = []
+    for program in sorted(path for path in programs.iterdir() if not path.is_symlink()):
+        info = json.loads(ask("version", "-m", "-json", str(program)))
+        parts.append(Part("Go module", "std", info["GoVersion"].removeprefix("go"), licence_in(root), program.name))
+        for module in info.get("Deps") or []:
+            # A fork that stands for it, where go.mod has one.
+            source = module.get("Replace") or module
+            folder = cache / f"{escaped(source['Path'])}@{escaped(source['Version'])}"
+            licence = _ELSEWHERE.get(source["Path"]) or licence_in(folder)
+            parts.append(Part("Go module", source["Path"], source["Version"], licence, program.name))
+    file.write_text(json.dumps([dataclasses.asdict(part) for part in parts], indent=1))
+
+
+def recorded(file: Path) -> Iterator[Part]:
+    """Yield what :func:`record` has written."""
+    for part in json.loads(file.read_text()):
+        yield Part(**part)
 
 
 def licence_in(folder: Path) -> str:

@@ -126,7 +126,7 @@ class Builder:
                     stage.update(f"{done} of {len(stale)} packages, {line}", done / len(stale))
         for name, target in module.links.items():
             (binaries / name).symlink_to(target)
-        licences.record(compiler.executable, binaries, self._environment(work))
+        licences.record(compiler.executable, binaries, folder / licences.RECORD, self._environment(work))
         kept = {**module.sources, **{f"charts/{where}": path for where, path in module.charts.items()}}
         if kept:
             list(go("mod", "download", module.main))

@@ -91,7 +91,7 @@ def test_the_licences_of_what_is_linked_are_kept_with_the_programs(
     folder = build(module, cache, progress)
     compiler = golang.installed(module.go)
     assert compiler
-    assert list(licences.recorded(folder / "bin")) == [
+    assert list(licences.recorded(folder / licences.RECORD)) == [
         Part("Go module", "std", compiler.version, "BSD-3-Clause", "hello")
     ]
 
