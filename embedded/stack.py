@@ -163,7 +163,7 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         "KUBECONFIG": str(kubeconfig),
         # The cluster is on this machine: no proxy knows the way to it.
         **({"NO_PROXY": plan.without_proxy(os.environ.get("NO_PROXY", ""))} if proxied else {}),
-        "PULUMI_BACKEND_URL": f"file://{state / 'pulumi'}",
+        "PULUMI_BACKEND_URL": backend_url(state / "pulumi"),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
         # A stack file without its salt (as after `git checkout`) gets it back from the state.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
@@ -172,6 +172,16 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         "PULUMI_PARALLEL": "32",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
+
+
+def backend_url(folder: Path) -> str:
+    """The URL by which Pulumi keeps its state in a folder, an absolute path.
+
+    By default there is a second file beside each one, of its content's type, which nobody needs. The state is replaced
+    at once, but that file is written in place (gocloud.dev/blob/fileblob), and while it is empty the state can't be
+    read ("failed to load checkpoint: EOF"); who is killed just then leaves it so.
+    """
+    return f"{folder.as_uri()}?metadata=skip"
 
 
 def write_passphrase(state: Path) -> None:

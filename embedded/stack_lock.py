@@ -37,8 +37,7 @@ def release_dead(backend: Path, project: str, stack: str) -> list[int]:
         except (OSError, ValueError, KeyError, TypeError):
             continue  # gone meanwhile, or not what we know: Pulumi says what it thinks of it
         if lock.get("hostname") == socket.gethostname() and not _is_alive(pid, made):
-            for file in (path, path.with_name(f"{path.name}.attrs")):
-                file.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             released.append(pid)
     return released
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from embedded.plugins import install
+from embedded.stack import backend_url
 
 
 def engine_in(folder: Path) -> Path:
@@ -54,11 +55,15 @@ class Project:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        backend = self.folder.parent / f"{self.folder.name}-state"
-        backend.mkdir()
-        self.variables = self.variables | {"PULUMI_BACKEND_URL": f"file://{backend}"}
+        self.backend.mkdir()
+        self.variables = self.variables | {"PULUMI_BACKEND_URL": backend_url(self.backend)}
         self.write("Pulumi.yaml", json.dumps({"name": "test", "runtime": self.runtime}))
         self.pulumi("stack", "init", "dev")
+
+    @property
+    def backend(self) -> Path:
+        """Where the state is."""
+        return self.folder.parent / f"{self.folder.name}-state"
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from embedded.stack import backend_url
 from tests.checkout import Checkout
 from tests.conftest import PROJECT
 
@@ -47,7 +48,7 @@ class Stack:
 def stack(variables: dict[str, str], tmp_path: Path) -> Stack:
     (tmp_path / "state").mkdir()
     copy = Checkout.copy_of(PROJECT, tmp_path / "inspiration")
-    made = Stack(copy.path, variables | {"PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}"})
+    made = Stack(copy.path, variables | {"PULUMI_BACKEND_URL": backend_url(tmp_path / "state")})
     done = made.pulumi("stack", "init")
     assert done.returncode == 0, done.stdout
     root = "urn:pulumi:bad::inspiration::pulumi:pulumi:Stack::inspiration-bad"

@@ -17,6 +17,7 @@ import pytest
 
 from embedded.errors import Failure
 from embedded.plugins import install
+from embedded.stack import backend_url
 from tests.plugins.language.project import engine_in
 
 PYTHON = Path(sys.executable)
@@ -249,7 +250,7 @@ def test_an_engine_without_a_host_in_its_home_says_so(pulumi: Path, home: Path, 
     (tmp_path / "Pulumi.yaml").write_text("{name: test, runtime: python}")
     variables = os.environ | {
         "PULUMI_HOME": str(home),
-        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
+        "PULUMI_BACKEND_URL": backend_url(tmp_path),
         "PULUMI_CONFIG_PASSPHRASE": "test",
     }
     subprocess.run([pulumi, "stack", "init", "dev"], cwd=tmp_path, env=variables, check=True, capture_output=True)

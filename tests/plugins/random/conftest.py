@@ -50,8 +50,7 @@ class RandomProject(Project):
 
     def stored(self) -> str:
         """All that Pulumi has written down."""
-        backend = self.folder.parent / f"{self.folder.name}-state"
-        return "".join(path.read_text() for path in backend.rglob("*.json*"))
+        return "".join(path.read_text() for path in self.backend.rglob("*.json*"))
 
 
 @pytest.fixture(scope="session")

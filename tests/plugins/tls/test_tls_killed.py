@@ -37,7 +37,7 @@ def test_the_lock_and_what_was_under_way_are_taken_over(
     monkeypatch.setattr(stack, "PROJECT_NAME", "test")
     state = tmp_path / "state"
     state.mkdir()
-    (state / "pulumi").symlink_to(project.variables["PULUMI_BACKEND_URL"].removeprefix("file://"))
+    (state / "pulumi").symlink_to(project.backend)
     for name, value in project.variables.items():
         monkeypatch.setenv(name, value)
     code = stack.Stack(project.folder, state, {}).run(

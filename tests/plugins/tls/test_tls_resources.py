@@ -143,8 +143,7 @@ def test_a_subject_has_all_its_parts(project: TlsProject) -> None:
 def test_private_keys_are_secrets_everywhere(project: TlsProject) -> None:
     project.declare(KEY, CA, LEAF)
     shown = project.preview() + project.up() + project.preview() + project.pulumi("stack", "output", "--json")
-    backend = project.folder.parent / f"{project.folder.name}-state"
-    stored = "".join(path.read_text() for path in backend.rglob("*.json"))
+    stored = "".join(path.read_text() for path in project.backend.rglob("*.json"))
     outputs = project.outputs()
     for name in ("private_key_pem", "private_key_pem_pkcs8", "private_key_openssh"):
         middle = outputs["key"][name].splitlines()[1]
