@@ -22,7 +22,7 @@ from docker.tls import TLSConfig
 from ..shared.errors import PluginError
 from .context import BuildContext
 from .credentials import Login
-from .failures import build_error, push_error
+from .failures import build_error, may_pass, push_error
 from .image import Image
 
 CONNECT_TIMEOUT = 10
@@ -130,7 +130,7 @@ class Engine:
         """Push ``image`` under its tag and return the digest that the registry gave it.
 
         A registry on a NodePort answers a moment after its Service is ready: when kube-proxy has made its rules, which
-        no status shows. So one that refuses the connection is asked again, for `REGISTRY_SECONDS` at most.
+        no status shows. So one that isn't there is asked again, for `REGISTRY_SECONDS` at most.
 
         Raises:
             PluginError: The registry refuses it or can't be reached; with what to do about it.
@@ -140,7 +140,7 @@ class Engine:
             try:
                 return self._push(image, login, report)
             except PluginError as error:
-                if "connection refused" not in str(error) or time.monotonic() > end:
+                if not may_pass(str(error)) or time.monotonic() > end:
                     raise
             report(f"Pushing {image.text}: waiting for {image.registry_server} to answer")
             time.sleep(REGISTRY_PAUSE_SECONDS)

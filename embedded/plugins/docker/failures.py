@@ -9,6 +9,14 @@ _UNREACHABLE = "connection refused|no route to host|unreachable|timeout|deadline
 _NOT_LOGGED_IN = "unauthorized|denied|no basic auth|authentication required"
 
 
+def may_pass(message: str) -> bool:
+    """Whether the registry of a push that failed so may be there in a moment.
+
+    Its port refuses connections while it has no pod, or leads to the address of the pod that was there before.
+    """
+    return re.search("connection refused|no route to host", message, re.IGNORECASE) is not None
+
+
 def push_error(image: Image, message: str) -> str:
     """One line for what the Engine says of a push that failed, and what to do about it."""
     server = image.registry_server

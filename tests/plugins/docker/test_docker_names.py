@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded.plugins.docker.diff import differences
-from embedded.plugins.docker.failures import build_error, push_error
+from embedded.plugins.docker.failures import build_error, may_pass, push_error
 from embedded.plugins.docker.image import Image, Name
 
 
@@ -91,6 +91,20 @@ def test_a_failed_push_says_what_to_do(message: str, fix: str) -> None:
     )
     assert fix in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("dial tcp 127.0.0.1:32000: connect: connection refused", True),
+        ("dial tcp 127.0.0.1:32000: connect: no route to host", True),
+        ("dial tcp: lookup registry.example: no such host", False),
+        ("x509: certificate signed by unknown authority", False),
+        ("no basic auth credentials", False),
+    ],
+)
+def test_a_push_waits_only_for_a_registry_that_may_come(message: str, expected: bool) -> None:
+    assert may_pass(push_error(IMAGE, message)) is expected
 
 
 def test_an_unknown_push_error_is_shown_as_it_is() -> None:
