@@ -119,7 +119,7 @@ def kill_collector(_: Mapping[str, str]) -> None:
 
 
 def collectors() -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if process.name() == "otelcol-k8s"]
+    return [process for process in psutil.process_iter(["name"]) if process.info["name"] == "otelcol-k8s"]
 
 
 def end_loki(environment: Mapping[str, str]) -> None:

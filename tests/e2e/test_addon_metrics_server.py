@@ -48,8 +48,10 @@ def check_top(cluster: Checkout) -> None:
     """Every pod is told of once it has been looked at twice."""
 
     def measured() -> int:
-        listed = cluster.kubectl("get", "--raw", f"/apis/metrics.k8s.io/v1beta1/namespaces/{SITE}/pods")
-        return len(json.loads(listed)["items"])
+        path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{SITE}/pods"
+        # The API server may say for a moment that it isn't available.
+        asked = cluster.run("kubectl", "get", "--raw", path, environment=cluster.environment())
+        return len(json.loads(asked.stdout)["items"]) if asked.returncode == 0 else 0
 
     assert eventually(lambda: measured() == REPLICAS)
     pods = [line.split() for line in cluster.kubectl("top", "pods", "-n", SITE, "--no-headers").splitlines()]

@@ -96,7 +96,8 @@ def test_an_image_is_pulled_by_digest_deleted_and_cleaned_away(site: Checkout, p
 
     shell(site, collect)
     assert blobs(site, digests) == set()
-    assert httpx.get(f"{URL}/{REPOSITORY}/blobs/{layers[-1]['digest']}").status_code == httpx.codes.NOT_FOUND
+    collected = httpx.get(f"{URL}/{REPOSITORY}/blobs/{layers[-1]['digest']}", timeout=PATIENT)
+    assert collected.status_code == httpx.codes.NOT_FOUND
     # What is in use is left alone.
     image = site.outputs()["images"]["inspiration"]
     docker(site, "pull", image)

@@ -76,9 +76,9 @@ def written(site: Checkout) -> Iterator[Checkout]:
 
 
 def starts(cluster: Checkout) -> list[str]:
-    """What the pod has noted: nothing for a moment after its start."""
-    read = ["sh", "-c", "cat /data/starts || true"]
-    return cluster.kubectl("exec", "-n", NAMESPACE, f"{NAME}-0", "--", *read).split()
+    """What the pod has noted: nothing before it runs, and for a moment after its start."""
+    read = ["kubectl", "exec", "-n", NAMESPACE, f"{NAME}-0", "--", "cat", "/data/starts"]
+    return cluster.run(*read, environment=cluster.environment()).stdout.split()
 
 
 def test_a_volume_outlives_its_pods_and_goes_with_its_claim(written: Checkout) -> None:

@@ -160,7 +160,7 @@ def test_a_second_stack_uses_what_the_first_one_has_made(second: Checkout) -> No
     assert ingress["spec"]["ingressClassName"] == "nginx"
 
     def served() -> bool:
-        return httpx.get("http://127.0.0.1/", headers={"Host": HOST}).status_code == 200
+        return httpx.get("http://127.0.0.1/", headers={"Host": HOST}, timeout=30).status_code == 200
 
     assert eventually(served)
     for stack in (STACK, "dev"):

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.checkout import Checkout, newcomer
 from tests.plugins.kubernetes.charts import write_chart
+from tests.reading import contents
 
 SECRET = """
 apiVersion: v1
@@ -157,7 +158,7 @@ def test_no_command_line_had_one(planted: Planted) -> None:
 def test_neither_checkpoint_nor_log_has_one(planted: Planted, folder: str) -> None:
     files = [path for path in (planted.checkout.path / folder).rglob("*") if path.is_file()]
     assert files
-    assert {path: found for path in files if (found := planted.found_in(path.read_text(errors="replace")))} == {}
+    assert {path: found for path in files if (found := planted.found_in(contents(path).decode(errors="replace")))} == {}
 
 
 def test_the_stacks_file_has_them_encrypted(planted: Planted) -> None:

@@ -126,7 +126,7 @@ def test_another_name_does_not_reach_it(site: Checkout, other: str) -> None:
 
 
 def test_plain_http_redirects() -> None:
-    answer = httpx.get("http://127.0.0.1/clusters", headers={"Host": HOST})
+    answer = httpx.get("http://127.0.0.1/clusters", headers={"Host": HOST}, timeout=30)
     assert answer.status_code in (301, 308)
     assert answer.headers["location"] == f"{URL}clusters"
 
@@ -170,10 +170,11 @@ def test_from_another_pod_there_is_no_way_around_the_password(site: Checkout) ->
     )
     dns = f"{address('service/kube-dns', 'kube-system', '.spec.clusterIP')}:53"
     dashboard = f"{address('pods', 'dashboard', '.items[0].status.podIP')}:8080"
+    assert not dashboard.startswith(":")
     image = [f"--image={kube_web_view.IMAGE}", "--image-pull-policy=Never", "--restart=Never"]
     try:
         site.kubectl("run", "probe", *image, "--command", "--", "python3", "-c", program, dns, dashboard)
-        site.kubectl("wait", "pod/probe", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+        site.kubectl("wait", "pod/probe", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=180s")
         answer = site.kubectl("logs", "probe")
     finally:
         site.kubectl("delete", "pod", "probe", "--ignore-not-found")
@@ -214,13 +215,13 @@ def test_pods_that_are_exchanged_lose_no_connection(site: Checkout, authority: s
             if stop.wait(0.05):
                 return
 
-    old = site.kubectl("get", "pods", "-n", "dashboard", "-o", "name").strip()
+    old = site.kubectl("get", "pods", "-n", "dashboard", "-o", "name").split()
     thread = threading.Thread(target=connect)
     thread.start()
     try:
         site.kubectl("rollout", "restart", "deployment/dashboard", "-n", "dashboard")
-        site.kubectl("rollout", "status", "deployment/dashboard", "-n", "dashboard", "--timeout=60s")
-        site.kubectl("wait", old, "-n", "dashboard", "--for=delete", "--timeout=60s")
+        site.kubectl("rollout", "status", "deployment/dashboard", "-n", "dashboard", "--timeout=180s")
+        site.kubectl("wait", *old, "-n", "dashboard", "--for=delete", "--timeout=180s")
     finally:
         stop.set()
         thread.join()

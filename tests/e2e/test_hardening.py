@@ -18,6 +18,7 @@ from embedded.cluster import network, plan
 from embedded.cluster.plan import Files
 from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
+from tests.reading import contents
 from tests.waiting import eventually
 
 NODE = plan.NODE_ADDRESS
@@ -126,9 +127,9 @@ def test_secrets_are_encrypted_in_etcd(site: Checkout, files: Files, canary: str
     stored = base64.b64decode(entry["value"])
     assert stored.startswith(b"k8s:enc:secretbox:v1:key1:")
     assert canary.encode() not in stored
-    written = [path for path in (files.data / "etcd").rglob("*") if path.is_file()]
-    assert written
-    assert [path for path in written if canary.encode() in path.read_bytes()] == []
+    written = {path: contents(path) for path in (files.data / "etcd").rglob("*") if path.is_file()}
+    assert any(written.values())
+    assert [path for path, text in written.items() if canary.encode() in text] == []
 
 
 def test_the_audit_log_has_who_read_a_secret_but_not_what_it_says(site: Checkout, files: Files, canary: str) -> None:

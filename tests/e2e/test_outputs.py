@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.checkout import Checkout
+from tests.reading import contents
 
 
 @pytest.fixture(scope="module")
@@ -78,4 +79,4 @@ def test_no_command_line_has_a_secret(secrets: dict[str, str]) -> None:
 
 
 def text_of(path: Path) -> str:
-    return path.read_text(errors="replace")
+    return contents(path).decode(errors="replace")

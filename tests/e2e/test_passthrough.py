@@ -151,7 +151,7 @@ def controller(site: Checkout) -> Iterator[Checkout]:
     file.write_text(json.dumps(objects))
     try:
         site.kubectl("apply", "-f", str(file))
-        site.kubectl("rollout", "status", f"deployment/{NAMESPACE}", "-n", NAMESPACE, "--timeout=60s")
+        site.kubectl("rollout", "status", f"deployment/{NAMESPACE}", "-n", NAMESPACE, "--timeout=180s")
         yield site
     finally:
         site.kubectl("delete", "--ignore-not-found", "--wait", "-f", str(file))
@@ -197,12 +197,19 @@ def test_an_ingress_route_tcp_passes_the_certificate_of_the_pod_through(project:
     in_the_pod = fingerprint("dashboard.localhost")
     environment = controller.environment()
     with forwarded(8443, environment) as https:
-        assert eventually(lambda: fingerprint(HOST, https) == in_the_pod)
+
+        def passed_through() -> bool:
+            try:
+                return fingerprint(HOST, https) == in_the_pod
+            except OSError:  # a connection that nobody takes yet is closed
+                return False
+
+        assert eventually(passed_through)
         assert fingerprint("other.localhost", https) != in_the_pod
     with forwarded(8000, environment) as http:
 
         def redirected() -> tuple[int, str | None]:
-            answer = httpx.get(f"http://127.0.0.1:{http}/clusters", headers={"Host": HOST})
+            answer = httpx.get(f"http://127.0.0.1:{http}/clusters", headers={"Host": HOST}, timeout=30)
             return answer.status_code, answer.headers.get("location")
 
         # The routes of the two entry points needn't be there at the same moment.

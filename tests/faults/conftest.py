@@ -57,6 +57,6 @@ def assert_complete(checkout: Checkout) -> None:
         return done.returncode == 0
 
     # A pod that was restarted may have to become ready first.
-    assert eventually(nothing_to_do), said
+    assert eventually(nothing_to_do, 300), said
     exported = json.loads(checkout.pulumi("stack", "export").stdout)
     assert not exported["deployment"].get("pending_operations")

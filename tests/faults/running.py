@@ -66,7 +66,8 @@ class Running:
     def kill_pulumi(self) -> None:
         """``kill -9`` of the ``pulumi`` in it."""
         children = psutil.Process(self._process.pid).children(recursive=True)
-        [engine] = [child for child in children if child.name() == "pulumi"]
+        engines = (each for each in psutil.process_iter(["name"]) if each.info["name"] == "pulumi")
+        [engine] = [each for each in engines if each in children]
         engine.kill()
 
     def ended(self) -> int:

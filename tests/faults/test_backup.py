@@ -72,7 +72,7 @@ def test_what_was_backed_up_comes_back(site: Checkout, tmp_path: Path) -> None:
     # The image is pulled from the registry, which has to be there first.
     assert eventually(lambda: answers("/", "inspiration.localhost"), 300)
     # The registry's volume is back, too.
-    assert eventually(lambda: answers(f"/v2/inspiration/manifests/{digest}", "localhost:32000", 32000))
+    assert eventually(lambda: answers(f"/v2/inspiration/manifests/{digest}", "localhost:32000", 32000), 300)
     assert site.run("git", "status", "--porcelain").stdout == ""
     assert_complete(site)
     site.kubectl("delete", "secret", "kept", "-n", "default")

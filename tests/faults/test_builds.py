@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -39,26 +39,37 @@ def registry(site: Checkout) -> psutil.Process:
     """The registry of the stack."""
     root = Supervisor(Files(site.state)).root()
     assert root is not None
-    return next(child for child in root.children(recursive=True) if child.cmdline()[:2] == ["/bin/registry", "serve"])
+    for child in root.children(recursive=True):
+        # Others come and go meanwhile.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.cmdline()[:2] == ["/bin/registry", "serve"]:
+                return child
+    raise AssertionError("no registry runs")
 
 
-def receives(process: psutil.Process) -> bool:
-    """Whether the registry has a part of what is pushed."""
+def received(process: psutil.Process) -> set[Path]:
+    """The uploads of which the registry has a part; those of a push that was ended stay for a day."""
     uploads = Path(f"/proc/{process.pid}/root/var/lib/registry/docker/registry/v2/repositories/inspiration/_uploads")
-    return any(data.stat().st_size > 1 << 20 for data in uploads.glob("*/data"))
+    found = set()
+    for data in uploads.glob("*/data"):
+        with contextlib.suppress(FileNotFoundError):  # complete meanwhile
+            if data.stat().st_size > 1 << 20:
+                found.add(data)
+    return found
 
 
-@contextmanager
+@contextlib.contextmanager
 def pushing(site: Checkout) -> Iterator[subprocess.Popen[str]]:
     """Runs ``pulumi up`` until the registry has a part of the image; the process ends after the body."""
     receiver = registry(site)
+    before = received(receiver)
     with subprocess.Popen(
         ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color=never", "--stack", "dev"],
         cwd=site.path, env={**newcomer(), **site.environment()},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         try:
-            assert eventually(lambda: receives(receiver) or process.poll() is not None)
+            assert eventually(lambda: received(receiver) - before != set() or process.poll() is not None, 300)
             assert process.poll() is None, process.communicate()[0]
             yield process
         finally:

@@ -34,8 +34,8 @@ def answers(path: str, host: str, port: int = 80) -> bool:
 def site_is_back(site: Checkout) -> bool:
     digest = json.loads(site.pulumi("stack", "output", "images", "--json").stdout)["inspiration"].split("@")[1]
     return (
-        eventually(lambda: answers("/", "inspiration.localhost"))
-        and eventually(lambda: answers(f"/v2/inspiration/manifests/{digest}", "localhost:32000", 32000))
+        eventually(lambda: answers("/", "inspiration.localhost"), 300)
+        and eventually(lambda: answers(f"/v2/inspiration/manifests/{digest}", "localhost:32000", 32000), 300)
         and eventually(lambda: site.run("kubectl", "get", "nodes", environment=site.environment()).returncode == 0)
     )
 
@@ -44,7 +44,8 @@ def site_is_back(site: Checkout) -> bool:
 def test_a_killed_process_is_back(site: Checkout, name: str) -> None:
     victim = kill(site, name)
 
-    assert supervisor(site).processes()[name].pid != victim.pid
+    # It may end once more, while the API server that it needs isn't there yet.
+    assert eventually(lambda: supervisor(site).processes().get(name, victim).pid != victim.pid)
     assert site_is_back(site)
 
 

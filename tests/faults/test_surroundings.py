@@ -11,9 +11,8 @@ import psutil
 import pytest
 
 from embedded.cluster import pki
-from embedded.cluster.plan import Files
-from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
+from tests.disruption import kill
 from tests.faults.conftest import assert_complete
 from tests.traffic import Traffic
 from tests.waiting import eventually
@@ -44,12 +43,8 @@ def ip(*arguments: str) -> None:
 
 def restart(checkout: Checkout, *names: str) -> None:
     """Kill processes of the cluster; the supervisor starts them again."""
-    supervisor = Supervisor(Files(checkout.state))
     for name in names:
-        victim = supervisor.processes()[name]
-        victim.kill()
-        victim.wait()
-        assert eventually(lambda: name in supervisor.processes())  # noqa: B023
+        kill(checkout, name)
 
 
 def addresses(checkout: Checkout) -> str:

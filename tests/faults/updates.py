@@ -11,7 +11,7 @@ from tests.faults.conftest import configure_sites
 from tests.traffic import Traffic
 from tests.waiting import eventually
 
-SECONDS = 45
+SECONDS = 90
 """How long an update that is to fail may stand still: enough for a pod to start, and to crash, on a busy machine."""
 
 
