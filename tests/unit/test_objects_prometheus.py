@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components import page
@@ -178,6 +178,8 @@ SITE_NAMES = st.from_regex(r"[a-c](-?[a-c]){0,3}", fullmatch=True)
 
 
 @given(SITE_NAMES, SITE_NAMES)
+@example("b-b", "b-b-b")
+@example("b-b-b", "b-b")
 def test_a_site_is_not_taken_for_another(site: str, other: str) -> None:
     """What Traefik calls the Service of a site: its provider of nginx' Ingresses, and that of plain ones."""
     [rate, _] = rules([site])["groups"][0]["rules"]

@@ -27,8 +27,9 @@ def rules(sites: Sequence[str]) -> Section:
 
 def request_rate(site: str) -> Section:
     """Return the rule that gives the requests of a site the site's name, whichever provider of Traefik routes them."""
-    # Namespace, Ingress and Service have the site's name; the provider of plain Ingresses doesn't name the Ingress.
-    service = f"({site}-){{2,3}}(http|80)@kubernetes.*"
+    # Namespace, Ingress and Service have the site's name; the provider of plain Ingresses doesn't name the Ingress. How
+    # often a name is there must be exact: three times b-b is twice b-b-b.
+    service = f"({site}-){{2}}(http|80)@kubernetes|({site}-){{3}}(http|80)@kubernetesingressnginx"
     return {
         "record": REQUEST_RATE,
         "expr": f'sum by (code) (rate(traefik_service_requests_total{{service=~"{service}"}}[5m]))',
