@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.checkout import Checkout
 from tests.machine import Machine
@@ -21,6 +22,12 @@ ORDER = ("unit", "graph", "policy", "plugins", "e2e", "faults")
 
 collect_ignore = [] if (PROJECT / "embedded").is_dir() else ["unit/bench", "unit/embedded", "plugins", "e2e", "faults"]
 """The program and its tests stand alone: what needs the embedded default is left out where that is deleted."""
+
+# The same examples each time, and as much time as a busy machine needs: what fails, fails by what was changed.
+# `script/test --hypothesis-profile explore` looks for new ones.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)
+settings.register_profile("tests", parent=settings.get_profile("explore"), derandomize=True, max_examples=100)
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

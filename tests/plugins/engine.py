@@ -17,10 +17,11 @@ def with_plugin(name: str, request: pytest.FixtureRequest, tmp_path_factory: pyt
     """
     with pytest.MonkeyPatch.context() as patch:
         if not shutil.which("pulumi"):
-            built = next(paths.CACHE.glob(f"toolchain/pulumi-{'[0-9a-f]' * 12}/bin"), None)
-            if built is None:
-                request.getfixturevalue("cluster")  # puts the toolchain on PATH
+            built = list(paths.CACHE.glob(f"toolchain/pulumi-{'[0-9a-f]' * 12}/bin"))
+            if built:
+                latest = max(built, key=lambda folder: folder.parent.stat().st_mtime)
+                patch.setenv("PATH", f"{latest}{os.pathsep}{os.environ['PATH']}")
             else:
-                patch.setenv("PATH", f"{built}{os.pathsep}{os.environ['PATH']}")
+                request.getfixturevalue("cluster")  # puts the toolchain on PATH
         patch.setattr(install, "RESOURCE_PLUGINS", (name,))
         return install_plugins(tmp_path_factory.mktemp("pulumi"))

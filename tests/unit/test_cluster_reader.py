@@ -72,8 +72,10 @@ def servers() -> Iterator[list[ApiServer]]:
 
 @pytest.fixture
 def serve(servers: list[ApiServer]) -> Any:
-    def start(**answers: tuple[int, Any]) -> ApiServer:
+    def start(tls: ssl.SSLContext | None = None, **answers: tuple[int, Any]) -> ApiServer:
         server = ApiServer(**answers)
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return server
@@ -176,9 +178,7 @@ def test_one_that_cannot_be_trusted(tmp_path: Path, serve: Any) -> None:
     )  # fmt: skip
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    server = serve()
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    url = server.url.replace("http", "https")
+    url = serve(context).url.replace("http", "https")
     assert problem(kubeconfig(url)) == (
         f'inspiration:context: {url}, of context "here", can\'t be asked over TLS: self-signed certificate; '
         "correct the kubeconfig, or set another context"

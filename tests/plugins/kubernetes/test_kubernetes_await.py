@@ -65,10 +65,16 @@ class Running:
         self.process.kill()
         self.process.wait()
 
-    def shows(self, progress: str) -> bool:
-        """Whether it says this while it waits; reads its output that far."""
+    def shows(self, *progress: str) -> bool:
+        """Whether it says all this while it waits; reads its output that far."""
         assert self.process.stdout
-        return any(progress in line and "isn't" not in line for line in self.process.stdout)
+        missing = set(progress)
+        for line in self.process.stdout:
+            if "isn't ready" not in line:  # as in an error
+                missing -= {text for text in missing if text in line}
+            if not missing:
+                return True
+        return False
 
     def finish(self, fails: bool = False) -> str:
         """Wait for it, and return its output."""
@@ -144,6 +150,8 @@ def test_up_waits_until_all_is_ready(project: KubernetesProject, cluster_access:
     address = {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}}
     pods: dict[str, dict[str, Any]] = {"web": READY, "sts": READY, "pod": READY, "job": {"phase": "Succeeded"}}
     with start(project) as up:
+        # Each of them waits for what is done below.
+        assert up.shows("0 of 1 pods are available", "it isn't bound to a volume", "it has no ready endpoint")
         assert eventually(done(cluster_access, project.namespace, "pvc", "claim", {"phase": "Bound"}))
         assert eventually(Kubelet(cluster_access, project.namespace, pods))
         # Pods without a node get no endpoints from the controller.
@@ -152,15 +160,12 @@ def test_up_waits_until_all_is_ready(project: KubernetesProject, cluster_access:
         assert eventually(done(cluster_access, project.namespace, "ingress", "ingress", address))
         shown = up.finish()
     assert "10 created" in shown
-    assert "0 of 1 pods are available" in shown
-    assert "it isn't bound to a volume" in shown
-    assert "it has no ready endpoint" in shown
     project.assert_no_change()
 
 
 def test_the_cause_is_in_the_error(project: KubernetesProject, cluster_access: Cluster) -> None:
     project.declare(POD, """
-    T = {"timeoutSeconds": "15"}
+    T = {"timeoutSeconds": "40"}
     for app in ("pull", "crash", "unschedulable", "unready"):
         deployment(app, named(app, **T))
     K.core.v1.Service("nowhere", metadata=named("nowhere", **T), spec={
@@ -171,7 +176,7 @@ def test_the_cause_is_in_the_error(project: KubernetesProject, cluster_access: C
         "ingress_class_name": "none", "default_backend": {"service": {"name": "missing", "port": {"number": 80}}}})
     K.batch.v1.Job("job", metadata=named("job"), spec={
         "backoff_limit": 0, "template": pods("job", restart_policy="Never")})
-    deployment("stuck", named("stuck"), progress_deadline_seconds=3)
+    deployment("stuck", named("stuck"), progress_deadline_seconds=10)
     """)  # fmt: skip
     pull = {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "example.invalid/none:1"'}}
     crash = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
@@ -190,20 +195,20 @@ def test_the_cause_is_in_the_error(project: KubernetesProject, cluster_access: C
         shown = up.finish(fails=True)
     ns = project.namespace
     for text in (
-        f"Deployment {ns}/pull isn't ready after 15 s: 0 of 1 pods are available",
+        f"Deployment {ns}/pull isn't ready after 40 s: 0 of 1 pods are available",
         'container main: ImagePullBackOff: Back-off pulling image "example.invalid/none:1"',
         "container main crashes again and again (exit code 3)",
         f"no node can take it: {message}",
         "container main is running but not ready",
-        f"Service {ns}/nowhere isn't ready after 15 s: it has no ready endpoint",
+        f"Service {ns}/nowhere isn't ready after 40 s: it has no ready endpoint",
         f"no pod in namespace {ns} has the labels of its selector, app=nobody",
-        f"PersistentVolumeClaim {ns}/claim isn't ready after 15 s: it isn't bound to a volume",
+        f"PersistentVolumeClaim {ns}/claim isn't ready after 40 s: it isn't bound to a volume",
         "there is no StorageClass none",
-        f"Ingress {ns}/ingress isn't ready after 15 s: its Service missing doesn't exist",
+        f"Ingress {ns}/ingress isn't ready after 40 s: its Service missing doesn't exist",
         "there is no IngressClass none",
         f"Job {ns}/job isn't ready: it failed: ",
         "pod failed: the node is on fire",
-        f"Deployment {ns}/stuck isn't ready: 0 of 1 pods are available, and nothing moved for 3 s",
+        f"Deployment {ns}/stuck isn't ready: 0 of 1 pods are available, and nothing moved for 10 s",
     ):
         assert text in shown
     assert "Traceback" not in shown
@@ -218,13 +223,13 @@ def test_an_ingress_class_without_a_controller_is_named(project: KubernetesProje
     ours = K.networking.v1.IngressClass("class", metadata=IN_CLASS, spec={"controller": "example.com/nobody"})
     service = K.core.v1.Service("web", metadata=named("web", skipAwait="true"), spec={
         "selector": {"app": "web"}, "ports": [{"port": 80}]})
-    K.networking.v1.Ingress("ingress", metadata=named("ingress", timeoutSeconds="5"), spec={
+    K.networking.v1.Ingress("ingress", metadata=named("ingress", timeoutSeconds="15"), spec={
         "ingress_class_name": ours.metadata.name,
         "default_backend": {"service": {"name": service.metadata.name, "port": {"number": 80}}}})
     """)
     cluster_access.kubectl("create", "-n", project.namespace, "-f", "-", stdin=ENDPOINTS)
     shown = project.up(fails=True)
-    first = f"Ingress {project.namespace}/ingress isn't ready after 5 s: no ingress controller has given it an address"
+    first = f"Ingress {project.namespace}/ingress isn't ready after 15 s: no ingress controller has given it an address"
     assert first in shown
     assert "its controller would be example.com/nobody; check that it runs" in shown
     project.pulumi("destroy", "--yes")
@@ -235,7 +240,7 @@ def test_a_quota_is_named(project: KubernetesProject) -> None:
         POD,
         """
     quota = K.core.v1.ResourceQuota("quota", metadata=named("quota"), spec={"hard": {"pods": "0"}})
-    deployment("app", named("app", timeoutSeconds="3"), Options(depends_on=quota))
+    deployment("app", named("app", timeoutSeconds="15"), Options(depends_on=quota))
     """,
     )
     shown = project.up(fails=True)
@@ -247,7 +252,7 @@ def test_a_failed_update_can_be_corrected(project: KubernetesProject, cluster_ac
     project.declare(POD, 'deployment("app", named("app", timeoutSeconds="2"))')
     project.up(fails=True)
     uid = cluster_access.object("deployment", "app", "-n", project.namespace)["metadata"]["uid"]
-    project.declare(POD, 'deployment("app", named("app", timeoutSeconds="2"), replicas=0)')
+    project.declare(POD, 'deployment("app", named("app", timeoutSeconds="120"), replicas=0)')
     assert "1 updated" in project.up()
     assert cluster_access.object("deployment", "app", "-n", project.namespace)["metadata"]["uid"] == uid
     project.assert_no_change()
@@ -287,8 +292,8 @@ def test_ctrl_c_ends_the_wait_and_keeps_the_object(project: KubernetesProject, c
 def test_an_attempt_after_one_that_was_given_up_has_its_own_time(
     project: KubernetesProject, cluster_access: Cluster
 ) -> None:
-    project.declare(POD, 'deployment("app", named("app"), progress_deadline_seconds=3)')
-    given_up = f"Deployment {project.namespace}/app isn't ready: 0 of 1 pods are available, and nothing moved for 3 s"
+    project.declare(POD, 'deployment("app", named("app"), progress_deadline_seconds=10)')
+    given_up = f"Deployment {project.namespace}/app isn't ready: 0 of 1 pods are available, and nothing moved for 10 s"
     assert given_up in project.up(fails=True)
 
     with start(project) as up:
@@ -349,12 +354,13 @@ def test_a_volume_that_may_have_stayed_is_a_warning(
 def test_an_api_service_that_isnt_available(project: KubernetesProject) -> None:
     project.declare("""
     K.apiregistration.v1.APIService("api", metadata={
-        "name": f"v1.{NS}.test", "annotations": {"pulumi.com/timeoutSeconds": "4"}}, spec={
+        "name": f"v1.{NS}.test", "annotations": {"pulumi.com/timeoutSeconds": "15"}}, spec={
         "group": f"{NS}.test", "version": "v1", "group_priority_minimum": 1, "version_priority": 1,
         "insecure_skip_tls_verify": True, "service": {"namespace": NS, "name": "none", "port": 443}})
     """)
     shown = project.up(fails=True)
-    assert f"APIService v1.{project.namespace}.test isn't ready after 4 s: it isn't available: service/none in" in shown
+    name = f"v1.{project.namespace}.test"
+    assert f"APIService {name} isn't ready after 15 s: it isn't available: service/none in" in shown
     project.pulumi("destroy", "--yes")
 
 
@@ -385,13 +391,13 @@ def shell_image(cluster: Cluster) -> str | None:
 
 def test_timeouts_skipping_and_progress(project: KubernetesProject) -> None:
     project.declare(POD, """
-    deployment("custom", named("custom", timeoutSeconds="600"), Options(custom_timeouts={"create": "2s"}))
+    deployment("custom", named("custom", timeoutSeconds="600"), Options(custom_timeouts={"create": "15s"}))
     deployment("skipped", named("skipped", skipAwait="true"))
     """)  # fmt: skip
     log = project.folder / "events.json"
     project.variables["PULUMI_DEBUG_COMMANDS"] = "true"
     shown = project.pulumi("up", "--yes", "--skip-preview", "--event-log", str(log), fails=True)
-    assert f"Deployment {project.namespace}/custom isn't ready after 2 s" in shown
+    assert f"Deployment {project.namespace}/custom isn't ready after 15 s" in shown
     assert "no scheduler has chosen a node yet (its schedulerName is nobody)" in shown
     assert not project.resource("skipped").get("initErrors")
     events = [json.loads(line) for line in log.read_text().splitlines()]

@@ -123,8 +123,9 @@ def test_definitions_come_before_what_they_define(
     project.preview()
     done = project.up()
     assert done.index(f"web:things.{group} created") < done.index(f"web:{project.namespace}/thing creating")
-    assert cluster_access.exists(f"things.{group}", "thing", "-n", project.namespace)
-    assert cluster_access.exists(f"wides.{group}", "wide")
+    # Not by name of the kind, which kubectl's discovery may learn later.
+    cluster_access.kubectl("get", "--raw", f"/apis/{group}/v1/namespaces/{project.namespace}/things/thing")
+    cluster_access.kubectl("get", "--raw", f"/apis/{group}/v1/wides/wide")
     project.assert_no_change()
     project.pulumi("destroy", "--yes")
     assert not cluster_access.exists("crd", f"things.{group}")

@@ -3,6 +3,7 @@
 import re
 
 from tests.plugins.kubernetes.conftest import Cluster, KubernetesProject
+from tests.waiting import eventually
 
 CONFIG = 'K.core.v1.ConfigMap("config", metadata=named("config"), data={})'
 
@@ -47,7 +48,8 @@ def test_create_no_change_update_destroy(project: KubernetesProject, cluster_acc
     project.assert_no_change()
 
     project.pulumi("destroy", "--yes")
-    assert not cluster_access.exists("deployment", "app", "-n", project.namespace)
+    # It isn't awaited, and its pods go first.
+    assert eventually(lambda: not cluster_access.exists("deployment", "app", "-n", project.namespace))
 
 
 def test_a_removed_field_is_removed_from_the_object(project: KubernetesProject, cluster_access: Cluster) -> None:
@@ -143,7 +145,11 @@ def test_a_lost_state_finds_its_own_objects_again(project: KubernetesProject, cl
     project.up()
     live = cluster_access.object("deployment", "app", "-n", project.namespace)
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "two"
-    assert len(live["metadata"]["managedFields"]) == 2, "one manager of ours, and the controller"
+
+    def managers() -> int:
+        return len(cluster_access.object("deployment", "app", "-n", project.namespace)["metadata"]["managedFields"])
+
+    assert eventually(lambda: managers() == 2), "one manager of ours, and the controller"
 
 
 def test_a_delete_in_progress_is_waited_for_before_creating(
@@ -175,14 +181,15 @@ def test_what_holds_a_deletion_is_named(project: KubernetesProject, cluster_acce
 
 def test_what_holds_a_namespace_is_named(project: KubernetesProject, cluster_access: Cluster) -> None:
     name = f"{project.namespace}-held"
-    project.declare(
-        f'K.core.v1.Namespace("ns", metadata={{"name": "{name}", "annotations": {{"pulumi.com/timeoutSeconds": "8"}}}})'
-    )
+    # The namespace controller says what holds it after some seconds only.
+    project.declare(f"""
+    K.core.v1.Namespace("ns", metadata={{"name": "{name}", "annotations": {{"pulumi.com/timeoutSeconds": "25"}}}})
+    """)
     project.up()
     body = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "finalizers": ["test.local/hold"]}}'
     cluster_access.kubectl("apply", "-n", name, "-f", "-", stdin=body)
     done = project.pulumi("destroy", "--yes", fails=True)
-    assert f"Namespace {name} isn't gone after 8 s: " in done
+    assert f"Namespace {name} isn't gone after 25 s: " in done
     assert "test.local/hold in 1 resource instances" in done
     cluster_access.kubectl(
         "patch", "configmap", "c", "-n", name, "--type", "merge", "-p", '{"metadata": {"finalizers": null}}'

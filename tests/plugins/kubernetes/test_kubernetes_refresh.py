@@ -140,6 +140,7 @@ def test_an_unready_object_is_noticed_by_refresh_and_waited_for_by_up(
     assert project.resource("claim")["initErrors"]
     assert f"{claim} isn't ready after 1 s" in project.up(fails=True)
     cluster_access.set_status("pvc", "claim", project.namespace, {"phase": "Bound"})
+    project.declare(program.format(', timeoutSeconds="120"'))
     project.up()
     assert not project.resource("claim").get("initErrors")
 

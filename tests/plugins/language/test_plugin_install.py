@@ -188,7 +188,7 @@ def test_a_download_that_hangs_is_given_up_and_not_tried_again(
             released.wait()
 
     serve(Handler)
-    monkeypatch.setattr(install, "OFFICIAL_TIMEOUT", 2)
+    monkeypatch.setattr(install, "OFFICIAL_TIMEOUT", 10)
     assert summary(install.install(pulumi, home, PYTHON))["docker"] == (False, True)
     assert any("pulumi-resource-docker" in path for path in asked)
     asked.clear()

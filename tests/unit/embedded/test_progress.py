@@ -25,7 +25,9 @@ def test_a_log_gets_a_line_at_the_start_and_at_the_end() -> None:
     with progress.stage("Kubernetes [1.37]") as stage:
         stage.update("not in a log")
         stage.result = "from cache"
-    assert re.fullmatch("▸ Kubernetes \\[1.37]\n✓ Kubernetes \\[1.37]  from cache  0.0 s\n", data.getvalue().decode())
+    first, last = data.getvalue().decode().splitlines()
+    assert first == "▸ Kubernetes [1.37]"
+    assert re.fullmatch(r"✓ Kubernetes \[1.37]  from cache  \d\.\d s", last)
 
 
 def test_a_log_hears_of_a_long_stage_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +36,7 @@ def test_a_log_hears_of_a_long_stage_now_and_then(monkeypatch: pytest.MonkeyPatc
         stage.update("too early")
         monkeypatch.setattr(progress_module, "LOG_SECONDS", 0)
         stage.update("120 of 2886 packages")
-    assert data.getvalue().decode().splitlines()[1] == "  Kubernetes  120 of 2886 packages  0.0 s"
+    assert re.fullmatch(r"  Kubernetes  120 of 2886 packages  \d\.\d s", data.getvalue().decode().splitlines()[1])
     assert "too early" not in data.getvalue().decode()
 
 
@@ -49,7 +51,7 @@ def test_a_console_without_unicode_gets_ascii() -> None:
     out, data = console(encoding="ascii")
     with Progress(out).stage("Pulumi"):
         pass
-    assert data.getvalue() == b"-> Pulumi\nok Pulumi  0.0 s\n"
+    assert re.fullmatch(rb"-> Pulumi\nok Pulumi  \d\.\d s\n", data.getvalue())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_a_terminal_shows_what_is_under_way_and_keeps_what_is_done() -> None:
         assert re.match(r". Pulumi  \d\.\d s  12 of 34 packages, x+…$", line)
         assert len(line) == 60
     shown = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", data.getvalue().decode())
-    assert re.search("✓ Pulumi  0.\\d s\n$", shown)
+    assert re.search("✓ Pulumi  \\d\\.\\d s\n$", shown)
     assert data.getvalue().count(b"\x1b[?25l") == data.getvalue().count(b"\x1b[?25h"), "the cursor is shown again"
 
 
@@ -157,10 +159,10 @@ def test_the_summary_lists_each_stage_and_the_whole() -> None:
     before = len(data.getvalue())
     progress.summary()
     lines = data.getvalue()[before:].decode().splitlines()
-    assert [re.sub(r"  +", "  ", line.strip()) for line in lines] == [
-        "Kubernetes  from cache  0.0 s",
-        "Pulumi  built  0.0 s",
-        "all in all  0.0 s",
+    assert [re.sub(r"\d\.\d s$", "…", re.sub(r"  +", "  ", line.strip())) for line in lines] == [
+        "Kubernetes  from cache  …",
+        "Pulumi  built  …",
+        "all in all  …",
     ]
 
 
