@@ -30,6 +30,13 @@ def main() -> int:
     except Failure as failure:
         explain(failure)
         return 1
+    except PermissionError as error:
+        if os.geteuid() == 0:
+            raise
+        # Of a cluster that root has started, an ordinary user reads nothing.
+        fix = f"run `sudo script/{sys.argv[1]}`"
+        explain(Failure(f"{error.filename} can't be read: it is another user's", fix))
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what is done stays, script/up goes on from there\n")
         return INTERRUPTED

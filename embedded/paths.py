@@ -8,7 +8,7 @@ from embedded.errors import Failure
 PROJECT = Path(__file__).resolve().parent.parent
 """The checkout."""
 
-STATE = Path(os.environ.get("INSPIRATION_STATE") or PROJECT / ".inspiration").absolute()
+STATE = Path(os.environ.get("INSPIRATION_STATE") or PROJECT / ".inspiration").resolve()
 """This machine's cluster: keys, data, kubeconfig, logs. Removed by ``script/down --purge``."""
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "inspiration"
@@ -38,6 +38,10 @@ def _create(folder: Path, mode: int, fix: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if mode == 0o700:
             folder.chmod(mode)
+    except PermissionError as error:
+        if folder.exists():
+            raise Failure(f"{folder} is another user's", "run this as that user, as by `sudo`") from error
+        raise Failure(f"{folder} can't be created: {error.strerror}", fix) from error
     except OSError as error:
         raise Failure(f"{folder} can't be created: {error.strerror}", fix) from error
     return folder

@@ -162,7 +162,7 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         "DOCKER_HOST": docker_host,
         "KUBECONFIG": str(kubeconfig),
         # The cluster is on this machine: no proxy knows the way to it.
-        **({"NO_PROXY": plan.without_proxy(os.environ.get("NO_PROXY", ""))} if proxied else {}),
+        **(plan.without_proxy(os.environ) if proxied else {}),
         "PULUMI_BACKEND_URL": backend_url(state / "pulumi"),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
         # A stack file without its salt (as after `git checkout`) gets it back from the state.
@@ -207,12 +207,16 @@ def hide_salt(project: Path) -> None:
     _refresh_index(project)
 
 
+def configuration(project: Path) -> str:
+    """The text of the stack's file, without the salt."""
+    return re.sub(r"^encryptionsalt:.*\n", "", (project / f"Pulumi.{STACK}.yaml").read_text(), flags=re.MULTILINE)
+
+
 def forget_salt(project: Path) -> None:
     """Remove the salt from the stack's file."""
     path = project / f"Pulumi.{STACK}.yaml"
-    text = path.read_text()
-    without = re.sub(r"^encryptionsalt:.*\n", "", text, flags=re.MULTILINE)
-    if without != text:
+    without = configuration(project)
+    if without != path.read_text():
         path.write_text(without)
         _refresh_index(project)
 

@@ -47,6 +47,7 @@ def _is_alive(pid: int, locked: datetime) -> bool:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return process.create_time() <= (locked + SLACK).timestamp()
+        # That a pulumi began later may only seem so, where the clock was set meanwhile.
+        return process.name() == "pulumi" or process.create_time() <= (locked + SLACK).timestamp()
     except psutil.NoSuchProcess:
         return False

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import psutil
 
+from embedded.cluster import kernel_settings
+
 EPHEMERAL_PORTS = 32768
 """From here on up the kernel chooses, for whatever program; net.ipv4.ip_local_port_range's default."""
 
 FOLDERS = [
     Path(name)
     for name in (
-        "/etc/cni", "/run/containerd", "/run/inspiration", "/run/netns", "/var/lib/cni", "/var/lib/containerd",
-        "/var/lib/docker", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods",
+        "/etc/cni", "/opt/cni", "/opt/containerd", "/run/containerd", "/run/inspiration", "/run/netns", "/run/nri",
+        "/usr/libexec/kubernetes", "/var/lib/cni", "/var/lib/containerd", "/var/lib/docker", "/var/lib/kubelet",
+        "/var/log/containers", "/var/log/pods",
     )
 ]  # fmt: skip
 
@@ -27,7 +30,7 @@ class Machine:
     mounts: frozenset[tuple[str, str]]
     interfaces: frozenset[str]
     firewall: tuple[str, ...]
-    forwarding: str
+    settings: tuple[str, ...]
     control_groups: frozenset[Path]
     listeners: frozenset[tuple[str, int]]
     files: frozenset[Path]
@@ -41,7 +44,9 @@ class Machine:
             interfaces=frozenset(psutil.net_if_addrs()),
             # Rules and chains; a table that is empty again is nothing.
             firewall=tuple(line for line in saved.splitlines() if line.startswith("-A")),
-            forwarding=Path("/proc/sys/net/ipv4/ip_forward").read_text(),
+            settings=tuple(
+                (Path("/proc/sys") / name).read_text() for name in ("net/ipv4/ip_forward", *kernel_settings.CHANGED)
+            ),
             control_groups=frozenset(Path("/sys/fs/cgroup").glob("*/inspiration")),
             listeners=frozenset(
                 (connection.laddr.ip, connection.laddr.port)

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from embedded.cluster import configuration, control_groups, network, pki, plan, preflight
+from embedded.cluster import configuration, control_groups, kernel_settings, network, pki, plan, preflight
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.programs import programs
 from embedded.cluster.supervision import Supervisor
@@ -44,6 +44,7 @@ class Cluster:
         configuration.write(self.files, cni_bin=bin_dir)
         control_groups.up()
         network.up(self.files)
+        kernel_settings.remember(self.files)
         wanted = programs(self.files, bin_dir, kube_router, ports, dockerd)
         self.supervisor.start(wanted)
         if renewed:
@@ -88,10 +89,17 @@ class Cluster:
             self.supervisor.run("dockerd")
 
     def stop(self) -> None:
-        """Stop all processes and give the machine back its interface, firewall, cgroups and mounts."""
+        """Stop all processes and give the machine back its interface, firewall, cgroups, mounts and kernel settings.
+
+        What all clusters of this project have in the same place stays where another clone's cluster runs.
+        """
+        shared = network.link_owner() in (None, str(self.files.state))
         self.supervisor.stop()
         network.down(self.files)
-        control_groups.down()
+        kernel_settings.put_back(self.files)
+        if shared:
+            plan.remove_own_folders()
+            control_groups.down()
         for socket in (self.files.containerd_socket, self.files.docker_socket):
             for path in (socket, socket.with_name(f"{socket.name}.ttrpc")):
                 path.unlink(missing_ok=True)

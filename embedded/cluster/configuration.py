@@ -114,6 +114,7 @@ def _kubelet(files: Files) -> dict[str, Any]:
         # The only node has to carry all: with the usual 110, fifty sites of two pods don't fit. OpenShift's default.
         "maxPods": 250,
         "podPidsLimit": 4096,
+        "volumePluginDir": str(files.volume_plugins),
         "seccompDefault": True,
         "containerLogMaxSize": "10Mi",
         "containerLogMaxFiles": 3,
@@ -249,6 +250,12 @@ state = "{data / "state"}"
 
 [grpc]
   address = "{files.containerd_socket}"
+
+# Folders that are the machine's own, and another containerd's: /var/run/nri and /opt/containerd.
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{data / "opt"}"
 
 [plugins."io.containerd.cri.v1.images"]
   snapshotter = "overlayfs"

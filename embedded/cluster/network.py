@@ -19,6 +19,9 @@ from embedded.errors import Failure
 from embedded.toolchain import system
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+BRIDGES = Path("/proc/sys/net/bridge")
+"""Settings of the kernel's module br_netfilter, for each network namespace."""
+
 COMMENT = ("-m", "comment", "--comment", "inspiration")
 RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     # Pods reach the outside as the machine does …
@@ -56,21 +59,25 @@ def up(files: Files) -> None:
     _run(*inside, "ip", "link", "set", "eth0", "up")
     _run(*inside, "ip", "route", "replace", "default", "via", plan.HOST_ADDRESS)
     _run(*inside, "sh", "-c", f"echo 1 >{FORWARDING}")
+    _filter_bridges(inside)
+    was_off = files.state / "forwarding-was-off"
+    if owner is None:
+        was_off.unlink(missing_ok=True)  # of a run that the machine's end has ended
     if FORWARDING.read_text().strip() == "0":
-        (files.state / "forwarding-was-off").touch()
+        was_off.touch()
         FORWARDING.write_text("1")
-    for table, chain, rule in RULES:
-        if not _succeeds("iptables", "-w", "-t", table, "-C", chain, *rule):
-            _run("iptables", "-w", "-t", table, "-A", chain, *rule)
+    if not all(_succeeds("iptables", "-w", "-t", table, "-C", chain, *rule) for table, chain, rule in RULES):
+        _remove_rules()
+        # Before the machine's own, which may end in one that rejects the rest.
+        for table, chain, rule in reversed(RULES):
+            _run("iptables", "-w", "-t", table, "-I", chain, *rule)
 
 
 def down(files: Files) -> None:
     """Take away what :func:`up` made; what is gone already is fine."""
     if link_owner() == str(files.state):
         _succeeds("ip", "link", "delete", plan.INTERFACE)
-        for table, chain, rule in RULES:
-            while _succeeds("iptables", "-w", "-t", table, "-D", chain, *rule):
-                pass  # an interrupted start may have left it twice
+        _remove_rules()
     was_off = files.state / "forwarding-was-off"
     if was_off.exists():
         FORWARDING.write_text("0")
@@ -78,6 +85,29 @@ def down(files: Files) -> None:
     if _is_bound(files.network_namespace):
         _run("umount", str(files.network_namespace))
     files.network_namespace.unlink(missing_ok=True)
+
+
+def _filter_bridges(inside: Sequence[str]) -> None:
+    """Have what pods of the node say to each other pass iptables, where Services and NetworkPolicies are.
+
+    The embedded Docker Engine loads the module for it, but the machine's own may be used.
+    """
+    if not BRIDGES.exists():
+        _succeeds("modprobe", "br_netfilter")
+        if not BRIDGES.exists():
+            raise Failure(
+                "the kernel can't filter what passes a bridge: its module br_netfilter is missing",
+                fix="install the package of your kernel that has it, then run `modprobe br_netfilter`",
+            )
+        for setting in BRIDGES.glob("bridge-nf-call-*"):
+            setting.write_text("0")  # for the machine's own bridges all is as it was
+    _run(*inside, "sh", "-c", f"echo 1 >{BRIDGES / 'bridge-nf-call-iptables'}")
+
+
+def _remove_rules() -> None:
+    for table, chain, rule in RULES:
+        while _succeeds("iptables", "-w", "-t", table, "-D", chain, *rule):
+            pass  # an interrupted start may have left it twice
 
 
 def refuse_another(files: Files) -> str | None:

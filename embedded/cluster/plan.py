@@ -5,6 +5,8 @@ All but the node's address exist only inside the cluster's network namespace, so
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +48,22 @@ of a cluster that was removed would be found by the next one.
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
 
 
-def without_proxy(no_proxy: str) -> str:
-    """``NO_PROXY`` with what is on this machine added, so that a proxy is asked for the rest only."""
+def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """``NO_PROXY`` with what is on this machine added, so that a proxy is asked for the rest only.
+
+    Programs differ in which spelling they prefer: what either of them says holds, and both are set.
+    """
     here = ("localhost", "127.0.0.1", NODE_ADDRESS, POD_NETWORK, SERVICE_NETWORK, ".svc", ".cluster.local")
-    return ",".join(dict.fromkeys([*filter(None, no_proxy.split(",")), *here]))
+    names = ("NO_PROXY", "no_proxy")
+    given = [part for name in names for part in environment.get(name, "").split(",") if part]
+    return dict.fromkeys(names, ",".join(dict.fromkeys([*given, *here])))
+
+
+def remove_own_folders() -> None:
+    """Remove :data:`OWN_FOLDERS` from the machine; those that aren't empty are somebody else's."""
+    for place in OWN_FOLDERS.values():
+        with contextlib.suppress(OSError):
+            place.rmdir()
 
 
 @dataclass(frozen=True)
@@ -111,6 +125,16 @@ class Files:
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.state / "kubeconfig"
+
+    @property
+    def environment(self) -> Path:
+        """What the last ``script/up`` has for the commands that use the cluster."""
+        return self.state / "environment.json"
+
+    @property
+    def volume_plugins(self) -> Path:
+        """Where the kubelet and the controller manager look for FlexVolume drivers, of which there are none."""
+        return self.data / "volume-plugins"
 
     @property
     def containerd_socket(self) -> Path:

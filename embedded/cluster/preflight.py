@@ -15,11 +15,11 @@ from embedded.errors import Failure
 LONGEST_SOCKET_PATH = 107
 """Bytes of a UNIX socket's path, by ``sockaddr_un`` in the kernel's interface."""
 
-DEEPEST_SOCKET = "data/kubelet/device-plugins/kubelet.sock"
+DEEPEST_SOCKET = "data/docker/exec/libnetwork/0123456789ab.sock"
 
 
 def check(files: Files, ports: Ports, own: Collection[int]) -> None:
-    """Check rights, paths, whose cluster is on this machine, and ports.
+    """Check paths, whose cluster is on this machine, and ports.
 
     Args:
         files: Where the cluster will be.
@@ -30,11 +30,6 @@ def check(files: Files, ports: Ports, own: Collection[int]) -> None:
         Failure: With the other cluster, or with every port that is held, the program that holds it, and the config key
             that changes it.
     """
-    if os.geteuid() != 0:
-        raise Failure(
-            "the embedded cluster needs root: it makes a network namespace, mounts and cgroups",
-            fix="run `sudo script/up`, or put the stack on a cluster of yours: see “On your own cluster” in README.md",
-        )
     if len(os.fsencode(files.state / DEEPEST_SOCKET)) > LONGEST_SOCKET_PATH:
         raise Failure(
             f"the path {files.state} is too long for the sockets in it",
@@ -43,13 +38,33 @@ def check(files: Files, ports: Ports, own: Collection[int]) -> None:
     # First, since what holds the ports would be that cluster's relay.
     network.refuse_another(files)
     taken = [
-        f"port {port} is held by {holder}: stop it, or choose another port: "
-        f"`pulumi config set --path {key} {_other(port)}`"
+        f"port {port} is held by {holder}: stop it, or choose another port: {_how(files, key, _other(port))}"
         for port, key in ports.keys().items()
         if (holder := _holder(port, own))
     ]
     if taken:
         raise Failure("; ".join(taken), fix="nothing was changed")
+
+
+def refuse_without_root() -> None:
+    """Check that this is root.
+
+    Raises:
+        Failure: It isn't.
+    """
+    if os.geteuid() != 0:
+        raise Failure(
+            "the embedded cluster needs root: it makes a network namespace, mounts and cgroups",
+            fix="run `sudo script/up`, or put the stack on a cluster of yours: see “On your own cluster” in README.md",
+        )
+
+
+def _how(files: Files, key: str, port: int) -> str:
+    """How to have another port: there may be no ``pulumi`` before the first ``script/up``."""
+    if files.environment.exists():
+        return f"`pulumi config set --path {key} {port}`"
+    section, _, name = key.rpartition(".")
+    return f"in Pulumi.dev.yaml, {section}: {{{name}: {port}}}"
 
 
 def _holder(port: int, own: Collection[int]) -> str | None:

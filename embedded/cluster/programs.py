@@ -172,6 +172,7 @@ def _controller_manager(files: Files) -> list[str]:
         "--leader-elect=false",
         "--profiling=false",
         "--terminated-pod-gc-threshold=50",
+        f"--flex-volume-plugin-dir={files.volume_plugins}",
     ]
 
 

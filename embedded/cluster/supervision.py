@@ -53,12 +53,11 @@ class Supervisor:
         try:
             record = json.loads(self._record.read_text())
             process = psutil.Process(record["pid"])
-        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            # A process id is used again after a while; one with another start is somebody else.
+            same = _start_of(process.pid) == record["start"] and process.status() != psutil.STATUS_ZOMBIE
+        except (FileNotFoundError, ProcessLookupError, KeyError, ValueError, psutil.NoSuchProcess):
             return None
-        # A process id is used again after a while; one with another start time is somebody else.
-        if process.create_time() != record["started"] or process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return process
+        return process if same else None
 
     def processes(self) -> dict[str, psutil.Process]:
         """The running programs by name, as the machine sees them."""
@@ -149,7 +148,10 @@ class Supervisor:
 
     def states(self) -> list[dict[str, Any]]:
         """What the supervisor knows of each program: its ``name``, ``statename``, ``pid`` and more."""
-        return list(self._rpc().getAllProcessInfo()) if self.root() is not None else []
+        if self.root() is not None:
+            with contextlib.suppress(OSError, xmlrpc.client.Fault):  # it is just starting or ending
+                return list(self._rpc().getAllProcessInfo())
+        return []
 
     def stop(self) -> None:
         """Stop everything; what doesn't end by itself is ended by the kernel with the PID namespace."""
@@ -162,10 +164,6 @@ class Supervisor:
             except psutil.TimeoutExpired:
                 root.kill()
                 root.wait(timeout=30)
-        for place in plan.OWN_FOLDERS.values():
-            # Was made for the mount if it is empty; not so where something else uses it.
-            with contextlib.suppress(OSError):
-                place.rmdir()
         self._record.unlink(missing_ok=True)
         self._files.supervisor_socket.unlink(missing_ok=True)
 
@@ -194,7 +192,8 @@ class Supervisor:
         for _ in _until(20):
             children = psutil.Process(unshare.pid).children() if unshare.poll() is None else []
             if children:
-                self._record.write_text(json.dumps({"pid": children[0].pid, "started": children[0].create_time()}))
+                pid = children[0].pid
+                self._record.write_text(json.dumps({"pid": pid, "start": _start_of(pid)}))
                 break
             if unshare.poll() is not None:
                 break
@@ -257,6 +256,13 @@ stdout_logfile_backups=2
         return "\n".join(sections)
 
 
+def _start_of(pid: int) -> list[str]:
+    """When a process began: which boot of the machine, and clock ticks since, whatever the clock is set to."""
+    # The 22nd field of proc_pid_stat(5); the second one, in parentheses, may have spaces.
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), ticks]
+
+
 def _innermost_pid(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return next(int(line.split()[-1]) for line in status.splitlines() if line.startswith("NSpid:"))
@@ -271,7 +277,7 @@ def _environment() -> dict[str, str]:
     """The little that the processes need; nothing of the user's shell, which may hold secrets."""
     kept = {name: value for name, value in os.environ.items() if name.lower() in ("http_proxy", "https_proxy")}
     if kept:
-        kept["NO_PROXY"] = plan.without_proxy(os.environ.get("NO_PROXY", ""))
+        kept |= plan.without_proxy(os.environ)
     return {**kept, "PATH": SYSTEM_PATH, "LANG": "C.UTF-8"}
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 
+from embedded.cluster.plan import Files
 from embedded.paths import STATE
 
-FILE = STATE / "environment.json"
+FILE = Files(STATE).environment
 
 
 def remember(environment: dict[str, str], folders: list[str]) -> None:

@@ -46,6 +46,8 @@ def _run(console: Console, cluster: Cluster, progress: Progress, *, purge: bool,
         with progress.stage(f"Remove {STATE}"):
             stack.forget_salt(PROJECT)
             shutil.rmtree(STATE, ignore_errors=True)
+            if STATE.exists() and any(STATE.iterdir()):
+                raise Failure(f"{STATE} can't be removed completely", fix="see what holds it, and remove it by hand")
         console.print("The cluster and its data are gone. The toolchain stays in the cache, so that script/up is fast.")
     else:
         console.print("The cluster is stopped; its data stays (script/down --purge removes it).")

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from embedded import images, stack, toolchain
+from embedded.cluster import preflight
 from embedded.cluster.cluster import Cluster
 from embedded.cluster.plan import Ports
 from embedded.commands import connection
@@ -49,8 +50,9 @@ def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
     cluster = Cluster(STATE)
     ports = stack.ports(PROJECT)
     stack.refuse_addons(stack.addons(PROJECT))
-    cluster.check(ports)
+    preflight.refuse_without_root()
     with exclusive(progress.console):
+        cluster.check(ports)
         return _run(progress, cluster, ports, cluster_only=cluster_only, pulumi_arguments=pulumi_arguments)
 
 

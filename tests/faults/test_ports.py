@@ -36,25 +36,31 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(
-    ("which", "key"),
+    ("which", "section", "name"),
     [
-        ("http", "inspiration:ingress.httpPort"),
-        ("https", "inspiration:ingress.httpsPort"),
-        ("registry", "inspiration:registry.nodePort"),
+        ("http", "inspiration:ingress", "httpPort"),
+        ("https", "inspiration:ingress", "httpsPort"),
+        ("registry", "inspiration:registry", "nodePort"),
     ],
 )
-def test_the_error_names_port_program_pid_and_key(tmp_path: Path, held: int, which: str, key: str) -> None:
+def test_the_error_names_port_program_pid_and_key(
+    tmp_path: Path, held: int, which: str, section: str, name: str
+) -> None:
     free = {"http": 59080, "https": 59443, "registry": 59032}
 
+    files, ports = Files(tmp_path), Ports(**{**free, which: held})
     with pytest.raises(Failure) as failure:
-        check(Files(tmp_path), Ports(**{**free, which: held}), own=())
+        check(files, ports, own=())
 
-    name = psutil.Process().name()
-    assert str(failure.value) == (
-        f"port {held} is held by {name} (pid {os.getpid()}): stop it, or choose another port: "
-        f"`pulumi config set --path {key} {held + 1}`; nothing was changed"
-    )
+    start = f"port {held} is held by {psutil.Process().name()} (pid {os.getpid()}): stop it, or choose another port: "
+    # There is no pulumi yet.
+    assert str(failure.value) == (f"{start}in Pulumi.dev.yaml, {section}: {{{name}: {held + 1}}}; nothing was changed")
     assert list(tmp_path.iterdir()) == []
+
+    files.environment.touch()
+    with pytest.raises(Failure) as failure:
+        check(files, ports, own=())
+    assert str(failure.value) == f"{start}`pulumi config set --path {section}.{name} {held + 1}`; nothing was changed"
 
 
 @pytest.mark.usefixtures("alone")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from embedded.cluster.plan import Files, Ports
 from embedded.cluster.preflight import check
 from embedded.cluster.programs import programs
 from embedded.errors import Failure
+from embedded.paths import PROJECT
 
 
 @pytest.fixture
@@ -162,6 +166,18 @@ def test_the_machine_s_ports_lead_to_the_node_ports_of_the_config(files: Files) 
         "127.0.0.1:8080=10.215.0.2:30080",
         "127.0.0.1:32000=10.215.0.2:32000",
     ]
+
+
+def test_a_state_folder_behind_a_link_is_the_folder_itself(tmp_path: Path) -> None:
+    """The kernel names mounts by the folder, so that one named by the link wouldn't be found again."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    done = subprocess.run(
+        [sys.executable, "-c", "from embedded import paths; print(paths.STATE)"],
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "INSPIRATION_STATE": str(tmp_path / "link")},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == f"{tmp_path.resolve()}/disk\n"
 
 
 def test_a_state_folder_that_is_too_deep_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded import __main__ as command
 from embedded.command_line import EXAMPLES, parsers
 from tests.pages import PROJECT
 
@@ -111,3 +112,20 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] in ("141", "0")
+
+
+def test_who_may_not_read_what_is_there_is_told_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(*_: str) -> int:
+        raise PermissionError(13, "Permission denied", "/srv/site/.inspiration/environment.json")
+
+    monkeypatch.setattr(command, "_run", read)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", ["embedded", "down"])
+    assert command.main() == 1
+    assert capsys.readouterr().err == (
+        "error: /srv/site/.inspiration/environment.json can't be read: it is another user's\n"
+        "  fix: run `sudo script/down`\n"
+    )

@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from embedded import stack
@@ -57,6 +58,17 @@ def test_locks_of_the_living_and_of_other_machines_stay(tmp_path: Path) -> None:
     paths[-1].write_text("another form")
     assert release_dead(tmp_path, "inspiration", "dev") == []
     assert all(path.exists() for path in paths)
+
+
+def test_a_clock_that_is_set_ends_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pulumi").symlink_to("/bin/sleep")
+    with subprocess.Popen([tmp_path / "pulumi", "1000"]) as running:
+        path = lock(tmp_path, running.pid)
+        boot_time = psutil.boot_time()
+        monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot_time + 3600)
+        assert release_dead(tmp_path, "inspiration", "dev") == []
+        running.kill()
+    assert path.exists()
 
 
 def test_other_stacks_are_left_alone(tmp_path: Path) -> None:
