@@ -1,7 +1,8 @@
 """What a cluster and its stack can't be made again without, in one file: made while the cluster runs.
 
-In it are etcd's data with the key that encrypts it, the cluster's certificates, the volumes, and Pulumi's state with
-its passphrase. What ``script/up`` makes again isn't: programs, images of addons, configuration files.
+In it are etcd's data with the key that encrypts it, the cluster's certificates, the volumes, Pulumi's state with its
+passphrase, and the stack's configuration. What ``script/up`` makes again isn't: programs, images of addons, the
+programs' configuration.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -16,9 +18,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
+
 from embedded.errors import Failure
 
 MANIFEST = "inspiration-backup.json"
+CONFIGURATION = "Pulumi.dev.yaml"
 FORMAT = 1
 ETCD = "data/etcd"
 PARTS = ("config/encryption.yaml", "data/volumes", "passphrase", "pki", "pulumi")
@@ -29,12 +34,13 @@ CHANGED_MEANWHILE = 1
 """Exit code of tar: files were written to, or removed, while they were read; nothing else was wrong."""
 
 
-def write(state: Path, file: Path, etcd_stopped: contextlib.AbstractContextManager[None]) -> None:
+def write(state: Path, file: Path, configuration: str, etcd_stopped: contextlib.AbstractContextManager[None]) -> None:
     """Write a backup, readable by its owner only.
 
     Args:
         state: The state folder.
         file: Where to; there is none yet.
+        configuration: The stack's, as YAML.
         etcd_stopped: Keeps etcd from writing while it is copied.
 
     Raises:
@@ -55,6 +61,7 @@ def write(state: Path, file: Path, etcd_stopped: contextlib.AbstractContextManag
     with _temporary(state) as copied, _removed_on_failure(partial):
         manifest = {"format": FORMAT, "made": datetime.now(UTC).isoformat(timespec="seconds")}
         (copied / MANIFEST).write_text(json.dumps(manifest))
+        (copied / CONFIGURATION).write_text(configuration)
         with etcd_stopped:
             shutil.copytree(state / ETCD, copied / ETCD)
         # The manifest first, so that it is found without reading all.
@@ -67,7 +74,7 @@ def write(state: Path, file: Path, etcd_stopped: contextlib.AbstractContextManag
         with os.fdopen(descriptor, "wb") as target:
             done = subprocess.run(
                 ["tar", "--create", "--use-compress-program=gzip -1", "--numeric-owner", "--warning=no-file-ignored",
-                 f"--exclude={LOCKS}", "-C", str(copied), MANIFEST, ETCD, "-C", str(state), *there],
+                 f"--exclude={LOCKS}", "-C", str(copied), MANIFEST, CONFIGURATION, ETCD, "-C", str(state), *there],
                 stdout=target, stderr=subprocess.PIPE, text=True, check=False,
             )  # fmt: skip
             if done.returncode not in (0, CHANGED_MEANWHILE):
@@ -77,14 +84,20 @@ def write(state: Path, file: Path, etcd_stopped: contextlib.AbstractContextManag
         partial.rename(file)
 
 
-def restore(state: Path, file: Path) -> datetime:
+def restore(state: Path, file: Path, configuration: str) -> datetime:
     """Put what a backup holds into a state folder that has no cluster.
+
+    Args:
+        state: The state folder.
+        file: What :func:`write` has written.
+        configuration: The stack's, as YAML, which the next update will follow.
 
     Returns:
         When the backup was made.
 
     Raises:
-        Failure: There is a cluster already, or the file is no whole backup; nothing was changed.
+        Failure: There is a cluster already, the stack has another configuration than the backup, or the file is no
+            whole backup; nothing was changed.
     """
     if has_cluster(state):
         raise Failure(
@@ -101,6 +114,12 @@ def restore(state: Path, file: Path) -> datetime:
         if done.returncode != 0:
             raise Failure(
                 f"{file} is damaged: {_last_line(done.stderr)}", fix="take another backup; nothing was changed"
+            )
+        if yaml.safe_load((extracted / CONFIGURATION).read_text()) != yaml.safe_load(configuration):
+            raise Failure(
+                f"{CONFIGURATION} isn't that of the backup: script/up would remove what it doesn't name",
+                fix=f"put the backup's in its place, then run this again: "
+                f"tar -xzOf {shlex.quote(str(file))} {CONFIGURATION} > {CONFIGURATION}",
             )
         for part in (*PARTS, ETCD):
             if (extracted / part).exists():

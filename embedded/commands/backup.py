@@ -22,7 +22,7 @@ def write(console: Console, file: Path) -> int:
     with exclusive(console):
         stack_lock.release_dead(STATE / "pulumi", stack.PROJECT_NAME, stack.STACK)
         with Progress().stage(f"Back up to {file}") as stage:
-            backup.write(STATE, file, Cluster(STATE).etcd_stopped())
+            backup.write(STATE, file, stack.configuration(PROJECT), Cluster(STATE).etcd_stopped())
             stage.result = f"{file.stat().st_size / 1e6:.1f} MB"
     console.print("It holds keys and passwords: keep it as safe as those. script/restore brings all of it back.")
     return 0
@@ -32,10 +32,11 @@ def restore(console: Console, file: Path) -> int:
     """Put a backup in place; ``script/up`` starts what is in it.
 
     Raises:
-        Failure: There is a cluster already, or the file is no backup; nothing was changed.
+        Failure: There is a cluster already, the stack has another configuration than the backup, or the file is none;
+            nothing was changed.
     """
     with exclusive(console), Progress().stage(f"Restore {file}") as stage:
-        made = backup.restore(STATE, file)
+        made = backup.restore(STATE, file, stack.configuration(PROJECT))
         # What the stack's file has belongs to another passphrase.
         stack.forget_salt(PROJECT)
         stage.result = f"as of {made:%Y-%m-%d %H:%M} UTC"

@@ -7,6 +7,7 @@ import io
 import os
 import resource
 import stat
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 
 from embedded import backup
 from embedded.errors import Failure
+
+CONFIGURATION = "config:\n  inspiration:sites:\n    - name: hello\n"
 
 
 @pytest.fixture
@@ -38,11 +41,11 @@ def contents(folder: Path) -> dict[str, tuple[str, int]]:
 
 def test_what_was_backed_up_comes_back_and_nothing_else(state: Path, tmp_path: Path) -> None:
     file = tmp_path / "backup.tar.gz"
-    backup.write(state, file, contextlib.nullcontext())
+    backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
     target = tmp_path / "target"
     target.mkdir()
 
-    backup.restore(target, file)
+    backup.restore(target, file, CONFIGURATION)
 
     before = contents(state)
     left_out = {"logs/etcd.log", "config/kubelet.yaml"}
@@ -52,7 +55,7 @@ def test_what_was_backed_up_comes_back_and_nothing_else(state: Path, tmp_path: P
 
 
 def test_only_its_owner_can_read_it(state: Path, tmp_path: Path) -> None:
-    backup.write(state, tmp_path / "backup.tar.gz", contextlib.nullcontext())
+    backup.write(state, tmp_path / "backup.tar.gz", CONFIGURATION, contextlib.nullcontext())
     assert stat.S_IMODE((tmp_path / "backup.tar.gz").stat().st_mode) == 0o600
 
 
@@ -65,16 +68,16 @@ def test_etcd_is_copied_while_it_is_stopped(state: Path, tmp_path: Path) -> None
         yield
         database.write_text("running again")
 
-    backup.write(state, tmp_path / "backup.tar.gz", stopped())
+    backup.write(state, tmp_path / "backup.tar.gz", CONFIGURATION, stopped())
     target = tmp_path / "target"
     target.mkdir()
-    backup.restore(target, tmp_path / "backup.tar.gz")
+    backup.restore(target, tmp_path / "backup.tar.gz", CONFIGURATION)
     assert (target / "data/etcd/member/snap/db").read_text() == "at rest"
 
 
 def refused(state: Path, file: Path) -> str:
     with pytest.raises(Failure) as failure:
-        backup.write(state, file, contextlib.nullcontext())
+        backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
     return str(failure.value)
 
 
@@ -115,10 +118,10 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_backup(state: Path, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
-def not_restored(state: Path, file: Path) -> str:
+def not_restored(state: Path, file: Path, configuration: str = CONFIGURATION) -> str:
     before = contents(state)
     with pytest.raises(Failure) as failure:
-        backup.restore(state, file)
+        backup.restore(state, file, configuration)
     assert contents(state) == before
     return str(failure.value)
 
@@ -126,7 +129,7 @@ def not_restored(state: Path, file: Path) -> str:
 def test_what_a_restore_refuses(state: Path, tmp_path: Path) -> None:
     file, empty = tmp_path / "backup.tar.gz", tmp_path / "empty"
     empty.mkdir()
-    backup.write(state, file, contextlib.nullcontext())
+    backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
     assert not_restored(state, file) == (
         f"a cluster is in {state} already, whose data would be lost; "
         "remove it with script/down --purge (script/backup keeps it), then run this again"
@@ -146,12 +149,26 @@ def test_what_a_restore_refuses(state: Path, tmp_path: Path) -> None:
     assert "is no backup that this version can read" in not_restored(empty, tmp_path / "newer")
 
 
+def test_another_configuration_would_remove_what_is_restored(state: Path, tmp_path: Path) -> None:
+    file, empty = tmp_path / "a backup.tar.gz", tmp_path / "empty"
+    empty.mkdir()
+    backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
+    said = not_restored(empty, file, "config: {}\n")
+    assert said.startswith("Pulumi.dev.yaml isn't that of the backup: script/up would remove what it doesn't name; ")
+    command = said.rpartition("run this again: ")[2]
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    # Another order or layout is the same.
+    backup.restore(empty, file, f"# a comment\n{(tmp_path / 'Pulumi.dev.yaml').read_text()}")
+    assert (empty / "passphrase").read_text() == "passphrase"
+
+
 def test_a_damaged_backup_changes_nothing(state: Path, tmp_path: Path) -> None:
     # Enough that its beginning can be read without its end.
     (state / "data/volumes/one/large").write_bytes(os.urandom(2 << 20))
     file, empty = tmp_path / "backup.tar.gz", tmp_path / "empty"
     empty.mkdir()
-    backup.write(state, file, contextlib.nullcontext())
+    backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     assert not_restored(empty, file).startswith(f"{file} is damaged: ")
