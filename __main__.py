@@ -46,9 +46,11 @@ if addons.dns:
         in_cluster,
     )
 
+storage: list[pulumi.Resource] = []
 storage_class: pulumi.Input[str] | None = None
 if addons.storage:
-    storage_class = Storage("storage", {"path": addons.storage.path}, in_cluster).class_name
+    storage.append(local := Storage("storage", {"path": addons.storage.path}, in_cluster))
+    storage_class = local.class_name
 
 registry: pulumi.Input[str] = settings.registry.address
 if addons.registry:
@@ -145,7 +147,7 @@ for site in settings.sites:
 on_ingress: IngressArgs = {
     "authority": authority,
     "ingress_class": ingress_class,
-    "ingress_namespace": ingress_namespace,
+    "ingress_namespace": None if settings.ingress.passthrough == "gateway" else ingress_namespace,
     "controller": ingress_controller,
     "passthrough": settings.ingress.passthrough,
     "gateway": settings.ingress.gateway,
@@ -325,6 +327,7 @@ for chart in settings.charts:
             "pod_security": chart.pod_security,
             "values": settings.guarded("charts", chart.values),
             "crds": chart.crds,
+            "after": storage,
         },
         in_cluster,
     )

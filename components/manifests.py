@@ -55,6 +55,9 @@ def selector(name: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": name}
 
 
+LONGEST_LABEL = 63
+"""Characters of a label's value."""
+
 PART_OF = "app.kubernetes.io/part-of"
 INSTANCE = "app.kubernetes.io/instance"
 
@@ -62,7 +65,7 @@ INSTANCE = "app.kubernetes.io/instance"
 def instance() -> str:
     """Return the stack's name as the value of a label, by which its objects are told from another stack's."""
     # Pulumi allows 100 characters, and any of these at the ends.
-    return pulumi.get_stack()[:63].strip("-_.")
+    return pulumi.get_stack()[:LONGEST_LABEL].strip("-_.")
 
 
 def labels(name: str, component: str) -> dict[str, str]:
@@ -71,7 +74,7 @@ def labels(name: str, component: str) -> dict[str, str]:
     Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
     """
     return {
-        **selector(name),
+        **selector(name[:LONGEST_LABEL].rstrip("-_.")),
         INSTANCE: instance(),
         "app.kubernetes.io/component": component,
         PART_OF: "inspiration",

@@ -11,7 +11,7 @@ LEVELS = ("privileged", "baseline", "restricted")
 
 GATEWAY_ROUTES = {f"gateway.networking.k8s.io/{kind}" for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute")}
 TRAEFIK_ROUTES = {"traefik.io/IngressRoute", "traefik.io/IngressRouteTCP"}
-TRAEFIK_HOST = re.compile(r"\bHost(SNI)?\(`[^`*]+`\)")
+TRAEFIK_HOST = re.compile(r"(?<![!\w])Host(SNI)?\(`[^`*]+`\)")
 
 
 def has_level(subject: KubernetesObject) -> Iterator[str]:
@@ -40,7 +40,8 @@ def has_host(subject: KubernetesObject) -> Iterator[str]:
 
 def _traefik_hosts(route: Manifest) -> Iterator[str]:
     match = str(route.get("match", "(none)"))
-    if not TRAEFIK_HOST.search(match):
+    # Of alternatives each has to name its host.
+    if not all(TRAEFIK_HOST.search(way) for way in match.split("||")):
         yield f"its route {match} takes the requests for all hosts; match Host or, of TLS, HostSNI"
 
 

@@ -101,6 +101,8 @@ class DashboardSettings(Model):
 def _person(who: str) -> str:
     if who.removeprefix("group:").startswith("system:") and not who.startswith("system:serviceaccount:"):
         raise problem(f"{shown(who)} is one of Kubernetes' own names; name a user, group or account of yours")
+    if who == "group:":
+        raise ValueError(who)
     if who.startswith("account:") and not re.fullmatch(LABEL, who.removeprefix("account:")):
         raise ValueError(who)
     return who

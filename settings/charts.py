@@ -3,18 +3,26 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from components.addons.chart import unpinned
 from settings.models import LABEL, RESERVED_NAMES, Model
-from settings.problems import problem, shown
+from settings.problems import problem, problem_of_secret, shown
 
 
 def _free_namespace(name: str) -> str:
     if name in RESERVED_NAMES or name.startswith("kube-"):
         raise problem(f"{shown(name)} is a namespace of the cluster; give the chart one of its own")
     return name
+
+
+def _without_password(place: str) -> str:
+    # Helm takes it on its command line, and Pulumi would show it.
+    if "://" in place and "@" in urlsplit(place).netloc:
+        raise problem_of_secret("has a user or a password in it, which would be shown; name one that asks for none")
+    return place
 
 
 class ChartSettings(Model):
@@ -36,10 +44,13 @@ class ChartSettings(Model):
             max_length=500,
             description="a folder of the project, the name of a chart, or a URL",
         ),
+        AfterValidator(_without_password),
     ]
     version: Annotated[str | None, Field(description="an exact version, such as 1.21.2")] = None
     repository: Annotated[
-        str | None, Field(pattern=r"^https?://[^\s]+$", description="the URL of a chart repository, https://…")
+        str | None,
+        Field(pattern=r"^https?://[^\s]+$", description="the URL of a chart repository, https://…"),
+        AfterValidator(lambda url: url and _without_password(url)),
     ] = None
     namespace: Annotated[
         str,

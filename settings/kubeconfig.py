@@ -80,7 +80,7 @@ def _read(kubeconfig: str | None, environ: Mapping[str, str], is_secret: bool) -
     if named:
         # As kubectl does: files that are missing from the list don't matter while one is there.
         present = [path for path in named if path.exists()] or named[:1]
-        return [_load(path, str(path)) for path in present], "$KUBECONFIG"
+        return [_load(path, str(path), len(present) > 1) for path in present], "$KUBECONFIG"
     default = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
     return [_load(default, str(default))], str(default)
 
@@ -90,7 +90,7 @@ def _named(path: str) -> str:
     return path if path.isprintable() and len(path) <= LONGEST_PATH else shown(path)
 
 
-def _load(path: Path, where: str) -> dict[str, Any]:
+def _load(path: Path, where: str, part: bool = False) -> dict[str, Any]:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -98,7 +98,7 @@ def _load(path: Path, where: str) -> dict[str, Any]:
         if not stat.S_ISREG(mode):
             # To read a pipe or a device might take for ever, and the provider would have to read it once more.
             raise _UnusableError(f"{where} is no file; {_FIX}")
-        return _parse(path.read_text(), where)
+        return _parse(path.read_text(), where, part)
     except FileNotFoundError:
         raise _UnusableError(f"{where} doesn't exist; {_FIX}") from None
     except (OSError, ValueError) as error:
@@ -106,7 +106,7 @@ def _load(path: Path, where: str) -> dict[str, Any]:
         raise _UnusableError(f"{where} can't be read: {reason}; {_FIX}") from None
 
 
-def _parse(text: str, where: str) -> dict[str, Any]:
+def _parse(text: str, where: str, part: bool = False) -> dict[str, Any]:
     # The parser's own message would quote the text, which holds keys.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -117,9 +117,11 @@ def _parse(text: str, where: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
         raise _UnusableError(f"{where} is no YAML{line}; {_ALLOWED}") from None
+    if config is None and part:
+        return {}
     if config is None:
         raise _UnusableError(f"{where} is empty; {_ALLOWED}")
-    if not isinstance(config, dict) or "contexts" not in config:
+    if not isinstance(config, dict) or ("contexts" not in config and not part):
         raise _UnusableError(f"{where} is no kubeconfig: it has no contexts; {_ALLOWED}")
     return config
 

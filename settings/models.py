@@ -68,7 +68,7 @@ def _host(host: Any) -> Any:
 
 
 def _address_range(given: str) -> str:
-    if "/" not in given:  # which ip_network takes for a range of one
+    if "/" not in given or "%" in given:  # which ip_network takes for a range of one
         raise ValueError(given)
     return str(ip_network(given))
 
@@ -128,7 +128,7 @@ UrlPath = Annotated[
 Quantity = Annotated[
     str,
     Field(
-        pattern=r"^[1-9][0-9]{0,14}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$",
+        pattern=r"^([1-9][0-9]{0,14}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?|0\.[0-9]{0,2}[1-9])$",
         description='a Kubernetes quantity, such as "100m" (of a CPU) or "64Mi" (of memory)',
     ),
 ]

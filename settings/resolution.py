@@ -14,8 +14,8 @@ from settings.cluster_facts import ClusterFacts, Found, FoundClass
 from settings.models import ADDON_NAMESPACES
 from settings.problems import shown
 
-OLDEST = (1, 25)
-"""The oldest Kubernetes that has all that is declared: Pod Security, by the labels of namespaces, came last."""
+OLDEST = (1, 30)
+"""The oldest Kubernetes that has all that is declared: the pause of a pod before it ends (KEP-3960) came last."""
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "registry": ("storage",),
@@ -26,6 +26,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "rancher": ("ingress",),
 }
 """Addon to the addons whose part somebody has to do for it, be it the addon or what the cluster has already."""
+
+PAGES = frozenset({f"{PROJECT}:addons.dashboard", f"{PROJECT}:addons.prometheus"})
+"""What a Gateway can lead to in place of an ingress controller."""
 
 FACT: Mapping[str, str] = {
     "dns": "services",
@@ -103,7 +106,9 @@ def _defaults(classes: tuple[FoundClass, ...], facts: ClusterFacts) -> list[Foun
 def _elsewhere(settings: Settings) -> bool:
     """Tell whether the configuration names a registry, and not just the addon's."""
     registry = settings.registry
-    return "address" in registry.model_fields_set and registry.address != f"localhost:{registry.node_port}"
+    server = registry.address.partition("/")[0]
+    own = {f"{host}:{registry.node_port}" for host in ("localhost", "127.0.0.1")}
+    return "address" in registry.model_fields_set and server not in own
 
 
 def _foreign_registry(facts: ClusterFacts) -> str | None:
@@ -143,6 +148,8 @@ def _preferred(classes: list[FoundClass]) -> FoundClass | None:
 
 def _without_controller(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
     wanted_by = [*([f"{PROJECT}:sites"] if settings.sites else []), *_needing("ingress", addons)]
+    if settings.ingress.passthrough == "gateway":
+        wanted_by = [key for key in wanted_by if key not in PAGES]
     if addons.ingress or not wanted_by or "ingress_classes" in facts.denied:
         return
     given, others = settings.ingress.class_name, _others(facts.ingress_classes, facts)

@@ -63,6 +63,8 @@ class ChartAddonArgs(TypedDict):
     """What differs from the chart's own ``values.yaml``; default nothing."""
     crds: NotRequired[bool]
     """Whether to install the definitions in the chart's folder ``crds``; default true."""
+    after: NotRequired[Sequence[pulumi.Resource]]
+    """What its objects may need, and so goes after them; default nothing."""
 
 
 class ChartAddon(pulumi.ComponentResource):
@@ -82,7 +84,7 @@ class ChartAddon(pulumi.ComponentResource):
         release = Release(name, args["chart"], args.get("version"), args.get("repository"), args.get("crds", True))
         product = Product(args["namespace"], args.get("pod_security", "restricted"), {"chart": release})
         ns = home(name, product, self).metadata.name
-        self.namespace = install(name, product, ns, {"chart": args.get("values")}, self)
+        self.namespace = install(name, product, ns, {"chart": args.get("values")}, self, args.get("after", ()))
         self.register_outputs({"namespace": self.namespace})
 
 

@@ -197,4 +197,6 @@ def local_path_class() -> Manifest:
         "provisioner": "rancher.io/local-path",
         "volume_binding_mode": "WaitForFirstConsumer",
         "reclaim_policy": "Delete",
+        # A folder has no size of its own; without it no claim could ask for more later.
+        "allow_volume_expansion": True,
     }

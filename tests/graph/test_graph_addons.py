@@ -210,6 +210,8 @@ def test_a_chart_is_installed_in_a_namespace_of_its_own(recording: Recording) ->
     }
     chart = charted.find("Chart", "shop-chart")
     assert {urn.rpartition("::")[2] for urn in chart.property_dependencies["namespace"]} == {"shop-namespace"}
+    # Its volumes are made, and removed, by what is there before and after it.
+    assert {"storage-class", "storage-deployment"} <= {urn.rpartition("::")[2] for urn in chart.dependencies}
     [component] = [urn for urn, each in new.items() if each.name == "shop"]
     assert charted.outputs[component] == {"namespace": "shop"}
     assert charted.stack_outputs == recording.stack_outputs

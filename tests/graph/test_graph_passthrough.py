@@ -43,6 +43,21 @@ def test_passthrough_by_a_gateway_reads_no_ingress_class() -> None:
     )
 
 
+def test_names_that_are_longer_than_labels_are_shortened_in_them() -> None:
+    site = {"name": "a" * 62, "image": f"ghcr.io/me/site@sha256:{'0' * 64}", "tls": True}
+    recording = run({"sites": [site], "ingress": {"className": f"{'b' * 61}.{'c' * 9}"}})
+    metadata = [each.inputs.get("metadata") or {} for each in recording.resources.values() if not each.read]
+    assert max(len(value) for each in metadata for value in each.get("labels", {}).values()) == 63
+
+
+def test_pages_behind_a_gateway_are_not_for_the_ingress_controller_alone() -> None:
+    config = {"ingress": {"passthrough": "gateway", "gateway": "infra/public"}, "addons": {"prometheus": True}}
+    recording = run(config)
+    assert recording.find("DaemonSet", "ingress-daemonset")
+    for name in ("dashboard-policy", "prometheus-policy"):
+        assert all("from" not in rule for rule in recording.find("NetworkPolicy", name).inputs["spec"]["ingress"]), name
+
+
 @pytest.mark.parametrize(
     ("ingress", "controller", "error"),
     [

@@ -213,6 +213,8 @@ CASES = [
         )
         for kind, all_, own in (
             ("IngressRoute", "PathPrefix(`/`)", "Host(`blog.localhost`) && PathPrefix(`/`)"),
+            ("IngressRoute", "Host(`a.localhost`) || PathPrefix(`/`)", "Host(`a.localhost`) || Host(`b.localhost`)"),
+            ("IngressRoute", "!Host(`a.localhost`)", "Host(`a.localhost`) && !PathPrefix(`/private`)"),
             ("IngressRouteTCP", "HostSNI(`*`)", "HostSNI(`blog.localhost`)"),
         )
     ),

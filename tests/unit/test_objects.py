@@ -289,6 +289,10 @@ def test_the_storage_class_is_the_default_one() -> None:
     assert annotations == {"storageclass.kubernetes.io/is-default-class": "true"}
 
 
+def test_a_claim_may_ask_for_more_later() -> None:
+    assert storage.local_path_class()["allow_volume_expansion"] is True
+
+
 def test_images_can_be_deleted_from_the_registry() -> None:
     assert json.loads(registry.config())["storage"]["delete"] == {"enabled": True}
 

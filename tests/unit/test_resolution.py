@@ -139,6 +139,9 @@ def test_without_the_addon_the_class_is_the_clusters() -> None:
         ({}, None, "localhost:32000", True),
         ({"nodePort": 31000}, None, "localhost:31000", True),
         ({"address": "localhost:32000"}, None, "localhost:32000", True),
+        # Below a prefix, and by another of its names, it is the addon's, too.
+        ({"address": "localhost:32000/team"}, None, "localhost:32000/team", True),
+        ({"address": "127.0.0.1:31000", "nodePort": 31000}, None, "127.0.0.1:31000", True),
         ({"address": "ghcr.io/me"}, None, "ghcr.io/me", False),
         ({"address": "ghcr.io/me"}, HOSTING, "ghcr.io/me", False),
         ({}, HOSTING, "localhost:5001", False),
@@ -147,6 +150,12 @@ def test_without_the_addon_the_class_is_the_clusters() -> None:
 def test_the_registry(registry: dict[str, Any], hosting: FoundRegistry | None, address: str, deployed: bool) -> None:
     settings = resolved({"registry": registry}, {"registry": hosting})
     assert (settings.registry.address, settings.addons.registry is not None) == (address, deployed)
+
+
+def test_pages_behind_a_gateway_need_no_ingress_class() -> None:
+    gateway = {"passthrough": "gateway", "gateway": "infra/public"}
+    settings = resolved({"sites": [], "ingress": gateway, "addons": {"ingress": False}}, {})
+    assert settings.addons.deployed.keys() >= {"dashboard"}
 
 
 def test_a_registry_that_is_switched_off_is_the_clusters() -> None:
@@ -168,8 +177,8 @@ USE = "there already, and isn't of this stack; set it to auto or false"
 FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         {},
-        {"version": (1, 24)},
-        ["context: the cluster runs Kubernetes 1.24, and 1.25 or newer is needed; upgrade it, or set another context"],
+        {"version": (1, 29)},
+        ["context: the cluster runs Kubernetes 1.29, and 1.30 or newer is needed; upgrade it, or set another context"],
     ),
     (
         # Their namespaces are there as well, which is the same problem.
@@ -300,7 +309,7 @@ def test_failing(config: dict[str, Any], facts: dict[str, Any], expected: list[s
 @pytest.mark.parametrize(
     ("config", "facts"),
     [
-        ({}, {"version": (1, 25)}),
+        ({}, {"version": (1, 30)}),
         ({}, {"version": None}),
         # What is off, or found, needs neither a namespace nor a port.
         ({}, KIND),

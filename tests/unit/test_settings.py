@@ -119,6 +119,8 @@ def test_good_sites(site: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 def test_resources_are_merged_with_the_defaults() -> None:
+    [half] = load({"sites": [{"name": "a", "resources": {"limits": {"cpu": "0.5"}}}]}).sites
+    assert half.model_dump()["resources"]["limits"]["cpu"] == "0.5"
     [site] = load({"sites": [{"name": "a", "resources": {"limits": {"memory": "1Gi"}}}]}).sites
     assert site.resources.model_dump() == {
         "requests": {"cpu": "10m", "memory": "32Mi"},

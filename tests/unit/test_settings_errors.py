@@ -102,7 +102,7 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
             {"addons": {"registry": {"sourceRanges": ["192.0.2.0/24", given]}}},
             [f'addons.registry.sourceRanges[1]: "{given}" given; allowed: {RANGE}'],
         )
-        for given in ("192.0.2.1", "192.0.2.1/24", "192.0.2.0/33", "everybody")
+        for given in ("192.0.2.1", "192.0.2.1/24", "192.0.2.0/33", "everybody", "fe80::%eth0/64")
     ),
     (
         {"addons": {"metrics-server": "on"}},
@@ -142,6 +142,7 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"addons": {"rbac": {"viewers": [""]}}}, [f'addons.rbac.viewers[0]: "" given; allowed: {PEOPLE}']),
     ({"addons": {"rbac": {"viewers": [1]}}}, [f"addons.rbac.viewers[0]: 1 given; allowed: {PEOPLE}"]),
+    ({"addons": {"rbac": {"editors": ["group:"]}}}, [f'addons.rbac.editors[0]: "group:" given; allowed: {PEOPLE}']),
     ({"addons": {"rbac": {"admins": ["account:"]}}}, [f'addons.rbac.admins[0]: "account:" given; allowed: {PEOPLE}']),
     (
         {"addons": {"rbac": {"namespaces": []}}},

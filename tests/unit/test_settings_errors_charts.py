@@ -41,6 +41,14 @@ ONE_CHART: dict[str, tuple[dict[str, Any], str]] = {
         {**SHOP, "chart": "--post-renderer=x"},
         f'.chart: "--post-renderer=x" given; allowed: {CHART}',
     ),
+    "a repository with a password": (
+        {"name": "shop", "chart": "shop", "version": "1.2.3", "repository": "https://me:hunter2@charts.example.com"},
+        ".repository: has a user or a password in it, which would be shown; name one that asks for none",
+    ),
+    "a chart with a password": (
+        {**SHOP, "chart": "oci://me:hunter2@example.com/shop"},
+        ".chart: has a user or a password in it, which would be shown; name one that asks for none",
+    ),
     "no version": (
         {"name": "shop", "chart": "shop", "repository": "https://charts.example.com"},
         ": shop needs a version: the newest one isn't the same for ever",

@@ -37,6 +37,13 @@ def test_then_the_variable(tmp_path: Path) -> None:
     assert check_kubeconfig(None, None, environ) == []
 
 
+def test_one_of_several_may_have_a_part_only(tmp_path: Path) -> None:
+    one, two, three = written(tmp_path / "one", "a", current="a"), tmp_path / "users", tmp_path / "empty"
+    two.write_text("users: []\n")
+    three.touch()
+    assert check_kubeconfig(None, "a", {"KUBECONFIG": f"{one}:{two}:{three}"}) == []
+
+
 def test_then_the_default(tmp_path: Path) -> None:
     written(tmp_path / ".kube" / "config", "here")
     assert check_kubeconfig(None, "here", {"HOME": str(tmp_path)}) == []

@@ -157,6 +157,34 @@ def test_other_spellings_redirect_for_good(server: Server, path: str, location: 
 
 
 @pytest.mark.parametrize(
+    ("file", "path", "location"),
+    [
+        # Relative links of a folder's page begin at its slash.
+        ("docs/index.html", "/docs", "/docs/"),
+        ("docs/index.html", "//docs?page=2", "/docs/?page=2"),
+        ("docs/index.html", "/docs/index.html?page=2", "/docs/?page=2"),
+        ("my docs/index.html", "/my%20docs", "/my%20docs/"),
+        ("c#.html", "/c%23.html", "/c%23"),
+        ("100%.html", "/100%25.html?page=2", "/100%25?page=2"),
+    ],
+)
+def test_one_address_a_page_whatever_it_is_called(server: Server, file: str, path: str, location: str) -> None:
+    (server.root / file).parent.mkdir(exist_ok=True)
+    (server.root / file).write_text(file)
+    answer = server.ask(path)
+    assert (answer.status, answer.headers["Location"]) == (308, location)
+    there = server.ask(location)
+    assert (there.status, there.body) == (200, file.encode())
+
+
+def test_a_page_goes_before_a_folder_of_its_name(server: Server) -> None:
+    (server.root / "both").mkdir()
+    for file in ("both.html", "both/index.html"):
+        (server.root / file).write_text(file)
+    assert [server.ask(path).body for path in ("/both", "/both/")] == [b"both.html", b"both/index.html"]
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/missing",
