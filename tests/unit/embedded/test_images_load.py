@@ -54,8 +54,11 @@ def running(command: list[str], log: Path) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def folders_as_before() -> Iterator[None]:
     """Take away the folders that containerd makes whatever it is told, where they weren't there."""
-    made = [Path(name) for name in ("/etc/cni/net.d", "/etc/cni", "/run/containerd/s", "/run/containerd")]
-    made = [folder for folder in made if not folder.exists()]
+    names = (
+        "/etc/cni/net.d", "/etc/cni", "/opt/containerd/bin", "/opt/containerd/lib", "/opt/containerd",
+        "/run/containerd/s", "/run/containerd",
+    )  # fmt: skip
+    made = [folder for folder in map(Path, names) if not folder.exists()]
     yield
     for folder in made:
         if folder.exists() and not any(folder.iterdir()):
@@ -67,9 +70,17 @@ def containerd(tmp_path: Path, tools: Toolchain) -> Iterator[Path]:
     """The socket of a containerd."""
     socket = tmp_path / "containerd.sock"
     configuration = tmp_path / "containerd.toml"
-    configuration.write_text(
-        f'version = 3\nroot = "{tmp_path}/root"\nstate = "{tmp_path}/state"\n[grpc]\naddress = "{socket}"\n'
-    )
+    configuration.write_text(f"""version = 3
+root = "{tmp_path}/root"
+state = "{tmp_path}/state"
+[grpc]
+address = "{socket}"
+# These would be in the machine's own folders.
+[plugins."io.containerd.nri.v1.nri"]
+disable = true
+[plugins."io.containerd.internal.v1.opt"]
+path = "{tmp_path}/opt"
+""")
     ctr = [str(tools.bin / "ctr"), "--address", str(socket), "version"]
     with running([str(tools.bin / "containerd"), "--config", str(configuration)], tmp_path / "containerd.log"):
         assert eventually(lambda: subprocess.run(ctr, capture_output=True, check=False).returncode == 0, 60)
