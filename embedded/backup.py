@@ -115,7 +115,9 @@ def restore(state: Path, file: Path, configuration: str) -> datetime:
             raise Failure(
                 f"{file} is damaged: {_last_line(done.stderr)}", fix="take another backup; nothing was changed"
             )
-        if yaml.safe_load((extracted / CONFIGURATION).read_text()) != yaml.safe_load(configuration):
+        kept = extracted / CONFIGURATION
+        # The first backups have none.
+        if kept.exists() and yaml.safe_load(kept.read_text()) != yaml.safe_load(configuration):
             raise Failure(
                 f"{CONFIGURATION} isn't that of the backup: script/up would remove what it doesn't name",
                 fix=f"put the backup's in its place, then run this again: "

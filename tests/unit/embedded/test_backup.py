@@ -163,6 +163,16 @@ def test_another_configuration_would_remove_what_is_restored(state: Path, tmp_pa
     assert (empty / "passphrase").read_text() == "passphrase"
 
 
+def test_a_backup_without_a_configuration_comes_back_as_well(state: Path, tmp_path: Path) -> None:
+    file, target = tmp_path / "backup.tar.gz", tmp_path / "target"
+    target.mkdir()
+    backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
+    script = f"gunzip {file} && tar --delete -f {file.with_suffix('')} Pulumi.dev.yaml && gzip {file.with_suffix('')}"
+    subprocess.run(["sh", "-euc", script], check=True)
+    backup.restore(target, file, "config: {}\n")
+    assert (target / "passphrase").read_text() == "passphrase"
+
+
 def test_a_damaged_backup_changes_nothing(state: Path, tmp_path: Path) -> None:
     # Enough that its beginning can be read without its end.
     (state / "data/volumes/one/large").write_bytes(os.urandom(2 << 20))
