@@ -257,17 +257,12 @@ def ports(project: Path) -> Ports:
 def addons(project: Path) -> dict[str, Mapping[str, Any]]:
     """The addons that the stack's configuration names and switches on, each with the options that it gives there.
 
-    ``charts`` is one of them where the configuration has charts to install. What the program switches on by itself
-    isn't, and what is no addon is: that is for the program to refuse.
+    What the program switches on by itself isn't one of them, and what is no addon is: that is for the program to refuse.
     """
-    config = _config(project)
-    section = config.get("inspiration:addons")
+    section = _config(project).get("inspiration:addons")
     named = section if isinstance(section, dict) else {}
     options = {name: {} if value is True or value == "auto" else value for name, value in named.items()}
-    found: dict[str, Mapping[str, Any]] = {name: value for name, value in options.items() if isinstance(value, dict)}
-    if config.get("inspiration:charts"):
-        found["charts"] = {}
-    return found
+    return {name: value for name, value in options.items() if isinstance(value, dict)}
 
 
 def refuse_addons(addons: Collection[str]) -> None:

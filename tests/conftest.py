@@ -9,12 +9,15 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.checkout import Checkout
-from tests.machine import Machine
+
+if TYPE_CHECKING:
+    from tests.machine import Machine
 
 PROJECT = Path(__file__).resolve().parent.parent
 ORDER = ("unit", "graph", "policy", "plugins", "e2e", "faults")
@@ -89,6 +92,8 @@ def checkout() -> Iterator[Checkout]:
 @pytest.fixture(scope="session")
 def machine_before(checkout: Checkout) -> Machine:
     """The machine before the copy's cluster was started for the first time."""
+    from tests.machine import Machine  # which needs the embedded default
+
     return Machine.now()
 
 

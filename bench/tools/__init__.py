@@ -10,9 +10,17 @@ from pathlib import Path
 from embedded import paths
 from embedded.progress import Progress
 from embedded.toolchain.build import Builder
-from embedded.toolchain.gomod import HELM, Module
+from embedded.toolchain.gomod import CLUSTER, Module
 
 _HERE = Path(__file__).resolve().parent
+
+HELM = Module(
+    folder=_HERE / "helm",
+    product="Helm",
+    main="helm.sh/helm/v4",
+    stamps={"helm.sh/helm/v4/internal/version.version": "helm.sh/helm/v4"},
+    after=CLUSTER,
+)
 
 HELMFILE = Module(
     folder=_HERE / "helmfile",

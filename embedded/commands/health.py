@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -13,14 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from embedded import health
 from embedded.commands import connection
 from embedded.errors import Failure
-from embedded.health import Component, Problem
+from embedded.health.api import ApiError, connect
+from embedded.health.deployed import Component
+from embedded.health.inspection import Problem, inspect
 from embedded.paths import PROJECT
-from embedded.plugins.kubernetes import kubeconfig
-from embedded.plugins.kubernetes.client import Client
-from embedded.plugins.kubernetes.errors import PluginError
 from embedded.stack import STACK
 
 
@@ -43,9 +40,11 @@ def show(console: Console, stack: str | None = None) -> bool:
         # As after `eval "$(script/env)"`: for Pulumi, and for the way to the cluster past a proxy.
         os.environ.update(environment)
     deployment: dict[str, Any] = _pulumi("stack", "export", "--stack", name)["deployment"]
+    kubeconfig, context = _cluster(stack) if stack else (None, None)
     try:
-        inspected = asyncio.run(_inspect(deployment, *(_cluster(stack) if stack else (None, None))))
-    except PluginError as error:
+        with connect(kubeconfig, context) as api:
+            inspected = inspect(deployment, api)
+    except ApiError as error:
         console.print(f"what the stack has deployed: unknown, {error}", markup=False, soft_wrap=True)
         return False
     if inspected:
@@ -93,13 +92,3 @@ def _pulumi(*arguments: str) -> dict[str, Any]:
         raise Failure(f"the stack's state can't be read: {done.stderr.strip()}", fix="see `pulumi stack ls`")
     printed: dict[str, Any] = json.loads(done.stdout)
     return printed
-
-
-async def _inspect(
-    deployment: dict[str, Any], config: str | None, context: str | None
-) -> list[tuple[Component, list[Problem]]]:
-    client = Client(kubeconfig.load(config, context))
-    try:
-        return await health.inspect(deployment, client)
-    finally:
-        await client.close()

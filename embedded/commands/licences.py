@@ -17,7 +17,7 @@ from embedded.images import catalogue
 from embedded.licences import UNKNOWN, Part, others, python
 from embedded.licences import go as go_licences
 from embedded.toolchain import system
-from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI, Module
+from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, Module
 
 WIDTH = 200
 """Columns of the table where it doesn't go to a terminal."""
@@ -78,7 +78,7 @@ def _parts() -> Iterator[Part]:
 
 def _modules() -> list[Module]:
     addons = {module.name: module for modules in ADDONS.values() for module in modules}
-    return [CLUSTER, KUBE_ROUTER, PULUMI, *addons.values()]
+    return [CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, *addons.values()]
 
 
 def _archives() -> Iterator[Path]:

@@ -25,12 +25,15 @@ from embedded.errors import Failure
 from embedded.images import catalogue
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.paths import PROJECT, STATE
-from embedded.plugins.install import install
+from embedded.plugins.install import download_kubernetes, install
 from embedded.progress import Progress
 from embedded.toolchain import Toolchain, charts
 
 PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds between attempts to connect to the Docker Engine."""
+
+PULUMI_HOME = STATE / "pulumi-home"
+PYTHON = Path(sys.executable)
 
 
 def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
@@ -60,7 +63,7 @@ def _run(
     progress: Progress, cluster: Cluster, ports: Ports, *, cluster_only: bool, pulumi_arguments: Sequence[str]
 ) -> int:
     addons = stack.addons(PROJECT)
-    tools = toolchain.provide(progress, addons)
+    tools = toolchain.provide(progress, addons, lambda engine: download_kubernetes(engine, PULUMI_HOME, PYTHON))
     docker_host = tools.docker_host or f"unix://{cluster.files.docker_socket}"
     environment = _connect(tools, cluster, docker_host)
     _set_up(progress, tools, cluster, ports, docker_host, addons)
@@ -120,7 +123,7 @@ def _set_up(
 
     def plugins() -> None:
         with progress.stage("Pulumi plugins") as stage:
-            done = install(tools.pulumi, STATE / "pulumi-home", Path(sys.executable), stage.update)
+            done = install(tools.pulumi, PULUMI_HOME, PYTHON, tools.pulumi_kubernetes, stage.update)
             stage.result = ", ".join(f"{each.name} {'official' if each.official else 'embedded'}" for each in done)
 
     with ThreadPoolExecutor() as threads:

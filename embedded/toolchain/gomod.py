@@ -39,8 +39,10 @@ class Module:
         sources: Folders of `main` that are kept beside the binaries: their names there, and their paths in it.
         charts: Helm charts in `main`: where upstream publishes each, as in ``registry.example/charts/NAME`` for both
             ``oci://registry.example/charts/NAME`` and NAME of the repository ``https://registry.example/charts``, and
-            its folder in `main`. They get the version of the whole, as upstream's release gives it to them, and the
-            embedded kubernetes plugin takes them for what upstream publishes there in that version.
+            its folder in `main`. They get the version of the whole, as upstream's release gives it to them, and
+            ``settings.charts.located`` takes them for what upstream publishes there in that version.
+        embeds: Files of `main` that commands of our own embed: they are put at the same paths for the build.
+        amended: Modules of which some files are ours: where these are, at upstream's paths, by the module's path.
         after: The module that has the same versions of the same libraries: it is built before, and not beside, this
             one, which finds them compiled then.
     """
@@ -55,6 +57,8 @@ class Module:
     release: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     charts: Mapping[str, str] = field(default_factory=dict)
+    embeds: tuple[str, ...] = ()
+    amended: Mapping[str, str] = field(default_factory=dict)
     after: "Module | None" = None
 
     @property
@@ -103,7 +107,8 @@ class Module:
         """Twelve hex digits for everything that determines the binaries; ``go`` is the version of the compiler."""
         digest = hashlib.sha256()
         names = [licences.RECORD, *sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
-        names += [word for chart in sorted(self.charts.items()) for word in chart]
+        names += [word for pair in (*sorted(self.charts.items()), *sorted(self.amended.items())) for word in pair]
+        names += self.embeds
         for part in [platform.machine(), go, *self.flags, *names]:
             digest.update(part.encode() + b"\0")
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
@@ -158,6 +163,17 @@ PULUMI = Module(
     stamps={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "github.com/pulumi/pulumi/pkg/v3"},
 )
 
+PULUMI_KUBERNETES = Module(
+    folder=_HERE / "pulumi-kubernetes",
+    product="Pulumi's Kubernetes provider",
+    main="github.com/pulumi/pulumi-kubernetes/provider/v4",
+    # What upstream tags this commit with: https://github.com/pulumi/pulumi-kubernetes/releases/tag/v4.25.0
+    release="4.25.0",
+    stamps={"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version": "release"},
+    embeds=tuple(f"cmd/pulumi-resource-kubernetes/{name}.json" for name in ("schema", "terraform-mapping")),
+    amended={"github.com/pulumi/pulumi-kubernetes/sdk/v4": "sdk"},
+)
+
 KUBE_ROUTER = Module(
     folder=_HERE / "kube-router",
     product="kube-router",
@@ -173,14 +189,6 @@ METRICS_SERVER = Module(
     product="metrics-server",
     main="sigs.k8s.io/metrics-server",
     stamps={"k8s.io/client-go/pkg/version.gitVersion": "sigs.k8s.io/metrics-server"},
-    after=CLUSTER,
-)
-
-HELM = Module(
-    folder=_HERE / "helm",
-    product="Helm",
-    main="helm.sh/helm/v4",
-    stamps={"helm.sh/helm/v4/internal/version.version": "helm.sh/helm/v4"},
     after=CLUSTER,
 )
 
@@ -239,8 +247,7 @@ KNATIVE = Module(
 )
 
 ADDONS: Mapping[str, Sequence[Module]] = {
-    "cert": (HELM, CERT_MANAGER),
-    **dict.fromkeys(("charts", "gpu", "istio", "linkerd", "rancher"), (HELM,)),
+    "cert": (CERT_MANAGER,),
     "jaeger": (JAEGER,),
     "knative": (KNATIVE,),
     "logs": (OTEL_COLLECTOR, LOKI),
@@ -249,5 +256,5 @@ ADDONS: Mapping[str, Sequence[Module]] = {
 }
 """The modules of each addon that has programs of its own, by its name in ``inspiration:addons``.
 
-They are built when the addon is switched on. ``charts`` stands for ``inspiration:charts``.
+They are built when the addon is switched on.
 """

@@ -23,8 +23,6 @@ MAX_REQUEST = 1 << 20
 
 def load() -> None:
     """Import what a plugin's start otherwise goes into."""
-    from ..shared import sdk  # noqa: F401 isort: skip (before the SDK)
-
     import ssl  # noqa: F401
 
     import grpc.aio  # noqa: F401

@@ -1,7 +1,5 @@
 """``pulumi-resource-tls [flags] ENGINE``: prints its port, and serves until the engine ends."""
 
-from ..shared import sdk  # noqa: F401 isort: skip (before anything that imports the SDK)
-
 import importlib.metadata
 import sys
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from embedded import paths
 from embedded.plugins import install
 from embedded.stack import backend_url
 
@@ -26,6 +27,12 @@ def engine_in(folder: Path) -> Path:
     return engine
 
 
+def built_kubernetes() -> Path | None:
+    """The Kubernetes plugin that the toolchain has built last, if it has."""
+    built = paths.CACHE.glob(f"toolchain/pulumi-kubernetes-{'[0-9a-f]' * 12}/bin/pulumi-resource-kubernetes")
+    return max(built, key=lambda file: file.stat().st_mtime, default=None)
+
+
 def install_plugins(folder: Path) -> dict[str, str]:
     """Install an engine and the plugins of this checkout in ``folder``; return the environment variables to run it."""
     engine, home, python = engine_in(folder / "bin"), folder / "home", Path(sys.executable)
@@ -33,7 +40,7 @@ def install_plugins(folder: Path) -> dict[str, str]:
     known = [f"{name}-{install.wanted_version(name, python)}" for name in install.RESOURCE_PLUGINS]
     home.mkdir()
     (home / install.MEMORY).write_text(json.dumps(known))
-    install.install(engine, home, python)
+    install.install(engine, home, python, built_kubernetes())
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
     return variables | {
         "PATH": f"{engine.parent}{os.pathsep}{variables['PATH']}",

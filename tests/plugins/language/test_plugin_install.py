@@ -21,7 +21,7 @@ from embedded.stack import backend_url
 from tests.plugins.language.project import engine_in
 
 PYTHON = Path(sys.executable)
-RESOURCES = ("kubernetes", "docker", "tls", "random")
+RESOURCES = install.RESOURCE_PLUGINS
 VERSIONS = {name: install.wanted_version(name, PYTHON) for name in RESOURCES}
 EACH = {"language-python", *RESOURCES}
 
@@ -61,19 +61,19 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[http.serve
 
 
 def summary(installed: list[install.Installed]) -> dict[str, tuple[bool, bool]]:
-    """Whether each is official, and whether it was installed just now."""
-    return {each.name: (each.official, each.changed) for each in installed}
+    """Whether each of the folder is official, and whether it was installed just now."""
+    return {each.name: (each.official, each.changed) for each in installed if each.name != install.KUBERNETES}
 
 
 @pytest.mark.usefixtures("offline")
 def test_installs_its_own_where_nothing_can_be_downloaded_and_only_once(pulumi: Path, home: Path) -> None:
     said: list[str] = []
-    first = install.install(pulumi, home, PYTHON, said.append)
+    first = install.install(pulumi, home, PYTHON, progress=said.append)
     assert summary(first) == dict.fromkeys(EACH, (False, True))
-    assert {each.name: each.version for each in first[1:]} == VERSIONS
+    assert {each.name: each.version for each in first[2:]} == VERSIONS
     assert f"looking for the official docker plugin {VERSIONS['docker']}" in said
     said.clear()
-    second = install.install(pulumi, home, PYTHON, said.append)
+    second = install.install(pulumi, home, PYTHON, progress=said.append)
     assert summary(second) == dict.fromkeys(EACH, (False, False))
     assert said == []
 
@@ -221,12 +221,46 @@ def test_official_plugins_are_asked_for_side_by_side(
     assert not all_asked.broken
 
 
+@pytest.mark.usefixtures("offline")
+def test_the_kubernetes_plugin_that_was_built_is_installed_once_and_again_when_it_is_another(
+    pulumi: Path, home: Path, tmp_path: Path
+) -> None:
+    version = install.wanted_version("kubernetes", PYTHON)
+    installed = home / f"plugins/resource-kubernetes-v{version}/pulumi-resource-kubernetes"
+    for name in "one", "two":
+        built = tmp_path / name / "pulumi-resource-kubernetes"
+        built.parent.mkdir()
+        built.write_bytes(b"\x7fELF " + name.encode())
+        built.chmod(0o755)
+        for changed in True, False:
+            done = install.install(pulumi, home, PYTHON, built)[1]
+            assert done == install.Installed("kubernetes", version, official=True, changed=changed)
+            assert installed.read_bytes() == built.read_bytes()
+            assert os.access(installed, os.X_OK)
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_kubernetes_plugin_that_was_downloaded_is_kept_and_needs_no_build(
+    pulumi: Path, home: Path, tmp_path: Path
+) -> None:
+    assert not install.download_kubernetes(pulumi, home, PYTHON)
+    version = install.wanted_version("kubernetes", PYTHON)
+    plugin = home / f"plugins/resource-kubernetes-v{version}/pulumi-resource-kubernetes"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_bytes(b"\x7fELF official")
+    assert install.download_kubernetes(pulumi, home, PYTHON)
+    built = tmp_path / "pulumi-resource-kubernetes"
+    built.write_bytes(b"\x7fELF built")
+    assert not install.install(pulumi, home, PYTHON, built)[1].changed
+    assert plugin.read_bytes() == b"\x7fELF official"
+
+
 def test_an_sdk_that_is_missing_is_named(pulumi: Path, home: Path, tmp_path: Path) -> None:
     python = tmp_path / "environment/bin/python"
     with pytest.raises(Failure) as raised:
         install.install(pulumi, home, python)
     assert str(raised.value) == (
-        f"the Python package pulumi-kubernetes is not installed for {python}; "
+        f"the Python package pulumi-docker is not installed for {python}; "
         f"run {python} -m pip install -r requirements.txt"
     )
 

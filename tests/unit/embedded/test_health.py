@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from embedded import health
-from embedded.commands.health import render
-from embedded.health import Component, Object, Problem
-from embedded.plugins.kubernetes.client import Client
-from embedded.plugins.kubernetes.errors import ApiError, UnreachableError
-from embedded.plugins.kubernetes.kinds import Kind
+from embedded.commands import health
+from embedded.health.api import Api, ApiError
+from embedded.health.deployed import Component, Kind, Object, components
+from embedded.health.inspection import Problem, expired, inspect
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 URN = "urn:pulumi:dev::inspiration::"
 STACK = f"{URN}pulumi:pulumi:Stack::inspiration-dev"
-DEPLOYMENT, POD, SERVICE = Kind("apps/v1", "Deployment"), Kind("v1", "Pod"), Kind("v1", "Service")
+DEPLOYMENT, SERVICE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
 
 
 def resource(kind: str, name: str, parent: str = STACK, **more: Any) -> dict[str, Any]:
@@ -49,35 +47,55 @@ def test_objects_belong_to_the_outermost_component() -> None:
         below(INGRESS, "kubernetes:networking.k8s.io/v1:Ingress", "dashboard/dashboard"),
         below(DASHBOARD, "kubernetes:core/v1:Namespace", "dashboard"),
         SITE,
-        below(SITE, "kubernetes:apps/v1:Deployment", "blog/web"),
+        below(SITE, DEPLOYMENT, "blog/web"),
         site_urls={"blog": "http://blog.localhost/"},
         addon_urls={"dashboard": "https://dashboard.localhost/"},
     )
-    assert [(each.name, each.url, [str(it) for it in each.objects]) for each in health.components(state)] == [
+    assert [(each.name, each.url, [str(it) for it in each.objects]) for each in components(state)] == [
         ("dashboard", "https://dashboard.localhost/", ["Ingress dashboard/dashboard", "Namespace dashboard"]),
         ("blog", "http://blog.localhost/", ["Deployment blog/web"]),
     ]
 
 
 def test_what_runs_nothing_is_left_out() -> None:
-    assert health.components({}) == []
+    assert components({}) == []
     state = exported(
         IMAGE,
         below(IMAGE, "docker:index/image:Image", "localhost:32000/blog"),
         SITE,
         below(SITE, "pulumi:providers:kubernetes", "x"),
-        below(SITE, "kubernetes:apps/v1:Deployment", "blog/old", delete=True),
+        below(SITE, DEPLOYMENT, "blog/old", delete=True),
         below(SITE, "kubernetes:networking.k8s.io/v1:IngressClass", "nginx", external=True),
-        below(SITE, "kubernetes:helm.sh/v3:Release", "blog/chart"),
+        below(SITE, "kubernetes:helm.sh/v3:Release", "blog/chart", inputs={"chart": "blog"}),
+        below(SITE, "kubernetes:core/v1:ConfigMapList", "list", inputs={"kind": "ConfigMapList", "items": []}),
+        resource("kubernetes:yaml/v2:ConfigGroup", "group", SITE["urn"]),
     )
-    assert health.components(state) == []
+    assert components(state) == []
 
 
-def test_a_custom_resource_says_its_kind_itself() -> None:
-    inputs = {"apiVersion": "traefik.io/v1alpha1", "kind": "IngressRouteTCP"}
-    state = exported(SITE, below(SITE, "kubernetes:traefik.io/v1alpha1:IngressRouteTCP", "blog/web", inputs=inputs))
-    [component] = health.components(state)
-    assert component.objects == [Object(Kind("traefik.io/v1alpha1", "IngressRouteTCP"), "blog", "web")]
+def test_what_a_chart_has_made_is_of_the_component_that_has_the_chart() -> None:
+    chart = resource("kubernetes:helm.sh/v4:Chart", "blog-chart", SITE["urn"])
+    [component] = components(exported(SITE, chart, below(chart, SERVICE, "blog/web")))
+    assert (component.name, component.objects) == ("blog", [Object(Kind("v1", "Service"), "blog", "web")])
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "kind"),
+    [
+        ("core/v1:Service", {}, Kind("v1", "Service")),
+        ("apps/v1:Deployment", {"apiVersion": "apps/v1", "kind": "Deployment"}, Kind("apps/v1", "Deployment")),
+        ("apps/v1:DeploymentPatch", {"apiVersion": "apps/v1", "kind": "Deployment"}, Kind("apps/v1", "Deployment")),
+        ("apps/v1:DeploymentPatch", {}, Kind("apps/v1", "Deployment")),
+        ("a.io/v1:ThingPatch", {"apiVersion": "a.io/v1", "kind": "Thing"}, Kind("a.io/v1", "Thing")),
+        ("a.io/v1:ThingPatch", {"apiVersion": "a.io/v1", "kind": "ThingPatch"}, Kind("a.io/v1", "ThingPatch")),
+        ("a.io/v1:AllowList", {"apiVersion": "a.io/v1", "kind": "AllowList", "spec": {}}, Kind("a.io/v1", "AllowList")),
+        ("helm.cattle.io/v1:HelmChart", {}, Kind("helm.cattle.io/v1", "HelmChart")),
+        ("core/v1:Secret", {"apiVersion": "v1", "kind": {"ciphertext": "x"}}, Kind("v1", "Secret")),
+    ],
+)
+def test_the_kind_of_an_object(token: str, inputs: dict[str, Any], kind: Kind) -> None:
+    [component] = components(exported(SITE, below(SITE, f"kubernetes:{token}", "blog/web", inputs=inputs)))
+    assert component.objects == [Object(kind, "blog", "web")]
 
 
 @pytest.mark.parametrize(
@@ -91,57 +109,58 @@ def test_a_custom_resource_says_its_kind_itself() -> None:
 def test_certificates(left: timedelta, said: list[str]) -> None:
     leaf = resource("tls:index/locallySignedCert:LocallySignedCert", "leaf", SITE["urn"], id="1")
     leaf["outputs"] = {"validityEndTime": (NOW + left).isoformat()}
-    [component] = health.components(exported(SITE, leaf))
-    assert [problem.what for problem in health.expired(component, NOW)] == said
+    [component] = components(exported(SITE, leaf))
+    assert [problem.what for problem in expired(component, NOW)] == said
 
 
-class Cluster:
-    """An API server with some objects, as the plugin's client shows them."""
+class Cluster(Api):
+    """An API server with some objects."""
 
-    def __init__(self, *objects: dict[str, Any], error: Exception | None = None) -> None:
-        self._objects = objects
+    def __init__(self, *there: dict[str, Any], error: str = "", silent: str = "") -> None:
+        self._there = there
         self._error = error
+        self._silent = silent
 
-    def _of(self, kind: Kind) -> list[dict[str, Any]]:
+    def check(self) -> None:
+        if self._silent:
+            raise ApiError(self._silent)
+
+    def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any] | None:
+        return next((each for each in self.objects(kind, namespace) if each["metadata"]["name"] == name), None)
+
+    def objects(self, kind: Kind, namespace: str | None, **selectors: str) -> list[dict[str, Any]]:
         if self._error:
-            raise self._error
-        return [each for each in self._objects if each["kind"] == kind.name]
+            raise ApiError(self._error)
+        return [each for each in self._there if each["kind"] == kind.name]
 
-    async def endpoint(self, kind: Kind) -> None:
-        self._of(kind)
-
-    async def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any] | None:
-        return next((each for each in self._of(kind) if each["metadata"]["name"] == name), None)
-
-    async def list_objects(self, kind: Kind, namespace: str | None, **selectors: str) -> dict[str, Any]:
-        return {"items": self._of(kind)}
-
-    async def log_tail(self, *where: str, previous: bool, lines: int) -> list[str]:
+    def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> list[str]:
         return ["no such file", "exiting"]
 
 
-def live(kind: Kind, name: str, status: dict[str, Any], spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+def live(api_version: str, kind: str, name: str, status: Any, spec: Any, **metadata: Any) -> dict[str, Any]:
     named = {"name": name, "namespace": "blog", **metadata}
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": named, "spec": spec, "status": status}
+    return {"apiVersion": api_version, "kind": kind, "metadata": named, "spec": spec, "status": status}
 
 
 def web(available: int, **metadata: Any) -> dict[str, Any]:
     status = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": available}
-    return live(DEPLOYMENT, "web", status, {"replicas": 2}, **metadata)
+    spec = {"replicas": 2, "template": {"metadata": {"labels": {"a": "b"}}}}
+    return live("apps/v1", "Deployment", "web", status, spec, **metadata)
 
 
 def pod(state: dict[str, Any]) -> dict[str, Any]:
-    return live(POD, "web-1", {"containerStatuses": [{"name": "site", "restartCount": 0, **state}]}, {})
+    return live("v1", "Pod", "web-1", {"containerStatuses": [{"name": "site", "restartCount": 0, **state}]}, {})
 
 
-EXPOSED = live(SERVICE, "web", {}, {"selector": {"a": "b"}, "clusterIP": "10.0.0.1", "type": "ClusterIP"})
+EXPOSED = live("v1", "Service", "web", {}, {"selector": {"a": "b"}, "clusterIP": "10.0.0.1", "type": "ClusterIP"})
 PULLING = pod({"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}})
 CRASHED = pod({"state": {"terminated": {"exitCode": 7}}})
 
 
-def problems(cluster: Cluster, *kinds: Kind) -> list[Problem]:
-    component = Component("blog", objects=[Object(kind, "blog", "web") for kind in kinds or (DEPLOYMENT,)])
-    return asyncio.run(health.problems(component, cast(Client, cluster), NOW))
+def problems(cluster: Cluster, *kinds: str) -> list[Problem]:
+    resources = [below(SITE, kind, "blog/web") for kind in kinds or (DEPLOYMENT,)]
+    [(_, found)] = inspect(exported(SITE, *resources), cluster)
+    return found
 
 
 def test_a_healthy_component_has_no_problems() -> None:
@@ -173,7 +192,7 @@ def test_a_healthy_component_has_no_problems() -> None:
                 ),
             ),
         ),
-        (Cluster(error=ApiError(403, {"message": "forbidden"})), Problem("Deployment blog/web: forbidden")),
+        (Cluster(error="forbidden"), Problem("Deployment blog/web: forbidden")),
     ],
 )
 def test_a_problem_has_its_causes(cluster: Cluster, problem: Problem) -> None:
@@ -183,21 +202,32 @@ def test_a_problem_has_its_causes(cluster: Cluster, problem: Problem) -> None:
 def test_a_cause_is_told_once_where_it_arises() -> None:
     [deployed, exposed] = problems(Cluster(web(0), PULLING, EXPOSED), SERVICE, DEPLOYMENT)
     assert deployed.causes == ("container site: ErrImagePull: not found",)
-    assert exposed.what.startswith("Service blog/web isn't ready: ")
-    assert exposed.causes == ()
+    assert exposed == Problem("Service blog/web isn't ready: it has no ready endpoint")
+
+
+def test_an_object_is_told_of_once_though_something_patches_it() -> None:
+    [problem] = problems(Cluster(web(0)), DEPLOYMENT, f"{DEPLOYMENT}Patch")
+    assert problem.what == "Deployment blog/web isn't ready: 0 of 2 pods are available"
+
+
+def test_a_certificate_is_told_of_after_the_objects() -> None:
+    leaf = resource("tls:index/locallySignedCert:LocallySignedCert", "leaf", SITE["urn"], id="1")
+    leaf["outputs"] = {"validityEndTime": NOW.replace(year=2020).isoformat()}
+    [(_, [gone, leaf_problem])] = inspect(exported(SITE, leaf, below(SITE, DEPLOYMENT, "blog/web")), Cluster())
+    assert gone.what == "Deployment blog/web is gone; `pulumi up --refresh` makes it again"
+    assert leaf_problem.what == "the certificate leaf expired on 2020-11-23; `pulumi up` makes a new one"
 
 
 def test_without_an_api_server_there_is_one_error() -> None:
-    gone = cast(Client, Cluster(error=UnreachableError("it doesn't answer")))
-    with pytest.raises(UnreachableError, match="it doesn't answer"):
-        asyncio.run(health.inspect(exported(SITE, below(SITE, "kubernetes:apps/v1:Deployment", "blog/web")), gone))
+    with pytest.raises(ApiError, match="it doesn't answer"):
+        problems(Cluster(silent="it doesn't answer"))
 
 
 def test_the_table() -> None:
     file = io.StringIO()
     sick = Problem("Deployment blog/web isn't ready: 0 of 2 pods are available", ("[bold] isn't markup here",))
     shop = Component("shop", "http://shop.localhost/")
-    render(Console(file=file, width=60, highlight=False), [(Component("dns"), []), (shop, [sick])])
+    health.render(Console(file=file, width=60, highlight=False), [(Component("dns"), []), (shop, [sick])])
     assert [line.rstrip() for line in file.getvalue().splitlines()] == [
         "component  health     page",
         "dns        healthy",
@@ -205,3 +235,39 @@ def test_the_table() -> None:
         "shop: Deployment blog/web isn't ready: 0 of 2 pods are available",
         "  [bold] isn't markup here",
     ]
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, *resources: dict[str, Any]) -> tuple[bool, list[str]]:
+    """What is shown of a stack whose configuration names a cluster, and whether all is well."""
+    answers = {
+        "stack": {"deployment": exported(*resources)},
+        "config": {"inspiration:kubeconfig": {"value": "/a/kubeconfig"}, "inspiration:context": {"value": "here"}},
+    }
+    clusters = {("/a/kubeconfig", "here"): cluster}
+    monkeypatch.setattr(health, "_pulumi", lambda command, *_: answers[command])
+    monkeypatch.setattr(health, "connect", lambda *chosen: nullcontext(clusters[chosen]))
+    file = io.StringIO()
+    healthy = health.show(Console(file=file, width=60, highlight=False), "mine")
+    return healthy, [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_a_stack_is_told_of_by_the_cluster_of_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed = (SITE, below(SITE, DEPLOYMENT, "blog/web"))
+    assert shown(monkeypatch, Cluster(web(2)), *deployed) == (True, ["component  health   page", "blog       healthy"])
+    assert shown(monkeypatch, Cluster(), *deployed) == (
+        False,
+        [
+            "component  health     page",
+            "blog       unhealthy",
+            "blog: Deployment blog/web is gone; `pulumi up --refresh` makes it again",
+        ],
+    )
+    assert shown(monkeypatch, Cluster()) == (True, ["Nothing is deployed: pulumi up does that."])
+    silent = Cluster(silent="the Kubernetes API server [::1] doesn't answer; check that the cluster runs")
+    assert shown(monkeypatch, silent, *deployed) == (
+        False,
+        [
+            "what the stack has deployed: unknown, the Kubernetes API server [::1] doesn't answer; check that the "
+            "cluster runs"
+        ],
+    )

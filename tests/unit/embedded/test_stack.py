@@ -74,8 +74,6 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, expect
             {"dns": {}, "one": {"retention": "7d"}},
         ),
         ("config:\n  inspiration:addons:\n    one: auto\n    two: {auto: true}\n", {"one": {}, "two": {"auto": True}}),
-        ("config:\n  inspiration:charts: []\n", {}),
-        ("config:\n  inspiration:charts:\n    - name: one\n", {"charts": {}}),
     ],
 )
 def test_the_addons_that_are_on_are_those_that_the_config_names(

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from bench.tools import HELM
 from components.addons import cert
 from embedded.toolchain import gomod
 from embedded.toolchain.gomod import (
     ADDONS,
     CERT_MANAGER,
     CLUSTER,
-    HELM,
     KUBE_ROUTER,
     METRICS_SERVER,
     PROMETHEUS,
     PULUMI,
+    PULUMI_KUBERNETES,
     Module,
 )
 
@@ -47,12 +48,12 @@ def test_kube_router_is_one_build_with_its_version() -> None:
     assert KUBE_ROUTER.flags[-1].endswith(f"version.Version={KUBE_ROUTER.version}")
 
 
-def test_each_addon_is_a_build_of_its_own_with_its_version() -> None:
-    for module, title in (METRICS_SERVER, "metrics-server 0.9.0"), (HELM, "Helm 4.3.1"):
-        [[package]] = module.builds
-        assert package.startswith(module.main)
-        assert module.title == title
-        assert module.flags[-1].endswith(f"ersion={module.version}")
+@pytest.mark.parametrize(("module", "title"), [(METRICS_SERVER, "metrics-server 0.9.0"), (HELM, "Helm 4.3.1")])
+def test_an_addon_or_a_tool_is_a_build_of_its_own_with_its_version(module: Module, title: str) -> None:
+    [[package]] = module.builds
+    assert package.startswith(module.main)
+    assert module.title == title
+    assert module.flags[-1].endswith(f"ersion={module.version}")
 
 
 def test_prometheus_has_upstreams_name_for_its_version() -> None:
@@ -68,11 +69,16 @@ def test_the_chart_of_an_addon_is_provided_as_its_component_names_it() -> None:
     [release] = cert.PRODUCT.releases.values()
     assert [f"oci://{place}" for place in CERT_MANAGER.charts] == [release.chart]
     assert CERT_MANAGER.version == release.version
-    assert [*ADDONS["cert"]] == [HELM, CERT_MANAGER]
 
 
 def test_every_folder_with_a_go_mod_is_a_module_of_the_toolchain() -> None:
-    modules = [CLUSTER, KUBE_ROUTER, PULUMI, *(module for modules in ADDONS.values() for module in modules)]
+    modules = [
+        CLUSTER,
+        KUBE_ROUTER,
+        PULUMI,
+        PULUMI_KUBERNETES,
+        *(module for modules in ADDONS.values() for module in modules),
+    ]
     folders = {path.parent for path in Path(gomod.__file__).parent.glob("*/go.mod")}
     assert folders == {module.folder for module in modules}
 

@@ -1,15 +1,13 @@
 """Why an object isn't ready: from its pods, their logs, its conditions and its events."""
 
+from __future__ import annotations
+
 from collections import Counter
-from typing import TYPE_CHECKING
 
-from .errors import Json, PluginError
-from .kinds import Kind
-from .readiness import Others, condition
-from .related import default_storage_class, ingress_services
-
-if TYPE_CHECKING:
-    from .client import Client
+from embedded.health.api import Api, ApiError
+from embedded.health.deployed import Json, Kind
+from embedded.health.readiness import condition
+from embedded.health.related import Others, default_storage_class, group_kind, ingress_services
 
 LOG_LINES = 10
 """How many of a crashed container's last lines are shown."""
@@ -35,6 +33,50 @@ _TAINTS = {
 _NEVER_RAN = ("ContainerCannotRun", "StartError")
 """Reasons for an end before the container's own program began; the message says more than the exit code."""
 
+_FINALIZERS = {
+    "customresourcecleanup.apiextensions.k8s.io": "its objects are being deleted",
+    "kubernetes.io/pv-protection": "a claim is bound to it",
+    "kubernetes.io/pvc-protection": "a pod uses it",
+    "service.kubernetes.io/load-balancer-cleanup": "its load balancer is being removed",
+}
+
+
+def holding(live: Json) -> str:
+    """What keeps an object that is being deleted, as the end of a sentence; empty if nothing is known to."""
+    if group_kind(live) == ("", "Namespace"):
+        # Set by the namespace controller: what is left, whose finalizers hold it, which API doesn't answer.
+        conditions = (live.get("status") or {}).get("conditions") or []
+        if told := [str(each.get("message")) for each in conditions if each.get("status") == "True"]:
+            return f": {' '.join(told)}"
+    finalizers = live["metadata"].get("finalizers") or []
+    if foreign := [each for each in finalizers if each != "foregroundDeletion"]:
+        meant = [f"{name} ({_FINALIZERS[name]})" if name in _FINALIZERS else name for name in foreign]
+        return f": held by finalizer {', '.join(meant)}"
+    return ": its dependents are being deleted first" if finalizers else ""
+
+
+def explain(api: Api, live: Json, others: Others) -> list[str]:
+    """Everything that helps to see why ``live`` isn't ready, the most telling first.
+
+    Asks the API server for events and logs; what it may not see is left out.
+    """
+    pods = [live] if group_kind(live) == ("", "Pod") else others.get("Pod", [])
+    causes = from_pods(pods)
+    failure = condition(live, "ReplicaFailure")
+    if failure.get("status") == "True":
+        causes.append(f"{failure.get('reason')}: {failure.get('message')}")
+    causes += _of_kind(live, others)
+    try:
+        if any(_TAINTED in cause for cause in causes):
+            causes += _taints(api)
+        if pod := next((pod for pod in pods if _of_pod(pod)), None):
+            causes += _logs(api, pod)
+            causes += _events(api, pod, only={"Unhealthy", "Failed", "FailedMount", "FailedCreatePodSandBox"})
+        causes += _events(api, live)
+    except ApiError:
+        pass  # Causes only add to a problem that is told in any case.
+    return [*dict.fromkeys(causes)]
+
 
 def from_pods(pods: list[Json]) -> list[str]:
     """What keeps pods from being ready, the same cause once."""
@@ -43,43 +85,45 @@ def from_pods(pods: list[Json]) -> list[str]:
 
 
 def _of_pod(pod: Json) -> list[str]:
-    status = pod.get("status") or {}
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
     if pod["metadata"].get("deletionTimestamp") or condition(pod, "Ready").get("status") == "True":
         return []
     if status.get("phase") == "Succeeded":
         return []
-    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    causes = [cause for container in containers if (cause := _of_container(container))]
-    if causes:
+    if causes := [cause for container in _containers(pod) if (cause := _of_container(container))]:
         return causes
     if status.get("phase") == "Failed":
         return [f"pod failed: {status.get('message') or status.get('reason') or 'no reason given'}"]
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         return [f"no node can take it: {scheduled.get('message') or scheduled.get('reason')}"]
-    if not scheduled and not (pod.get("spec") or {}).get("nodeName"):
-        scheduler = (pod.get("spec") or {}).get("schedulerName")
-        return [f"no scheduler has chosen a node yet (its schedulerName is {scheduler})"]
+    if not scheduled and not spec.get("nodeName"):
+        return [f"no scheduler has chosen a node yet (its schedulerName is {spec.get('schedulerName')})"]
     return []
+
+
+def _containers(pod: Json) -> list[Json]:
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
 
 
 def _of_container(container: Json) -> str | None:
     name, state = container["name"], container.get("state") or {}
+    before = (container.get("lastState") or {}).get("terminated") or {}
     if waits := state.get("waiting"):
         reason, message = waits.get("reason") or "", waits.get("message") or ""
         if reason in ("PodInitializing", "ContainerCreating"):
             return None
         if reason == "CrashLoopBackOff":
-            end = (container.get("lastState") or {}).get("terminated") or {}
-            return f"container {name} crashes again and again ({_exit(end)})"
+            return f"container {name} crashes again and again ({_exit(before)})"
         return f"container {name}: {reason}: {message}" if message else f"container {name}: {reason}"
     if (end := state.get("terminated")) and end.get("exitCode"):
         return f"container {name} crashed ({_exit(end)})"
-    if "running" in state and not container.get("ready") and container.get("restartCount"):
-        end = (container.get("lastState") or {}).get("terminated") or {}
-        return f"container {name} was restarted ({_exit(end)}) and isn't ready"
     if "running" in state and not container.get("ready"):
-        return f"container {name} is running but not ready"
+        restarted = container.get("restartCount")
+        return f"container {name} " + (
+            f"was restarted ({_exit(before)}) and isn't ready" if restarted else "is running but not ready"
+        )
     return None
 
 
@@ -90,54 +134,18 @@ def _exit(end: Json) -> str:
     return f"exit code {end.get('exitCode', 'unknown')}{reason}"
 
 
-def _pods(live: Json, others: Others) -> list[Json]:
-    return [live] if live["kind"] == "Pod" else others.get("Pod", [])
-
-
-def visible(live: Json, others: Others) -> list[str]:
-    """What an object and its pods say themselves, without asking the API server."""
-    found = from_pods(_pods(live, others))
-    failure = condition(live, "ReplicaFailure")
-    if failure.get("status") == "True":
-        found.append(f"{failure.get('reason')}: {failure.get('message')}")
-    return found
-
-
-async def explain(client: "Client", live: Json, others: Others) -> list[str]:
-    """Everything that helps to see why ``live`` isn't ready, the most telling first.
-
-    Asks the API server for events and logs; what it may not see is left out.
-    """
-    pods = _pods(live, others)
-    causes = visible(live, others) + _of_kind(live, others)
-    try:
-        if any(_TAINTED in cause for cause in causes):
-            causes += await _taints(client)
-        for pod in _most_telling(pods):
-            causes += await _of_logs(client, pod)
-            causes += await _events(client, pod, only={"Unhealthy", "Failed", "FailedMount", "FailedCreatePodSandBox"})
-        causes += await _events(client, live)
-    except PluginError:
-        pass  # Causes only add to an error that is reported in any case.
-    return [*dict.fromkeys(causes)]
-
-
-def _most_telling(pods: list[Json]) -> list[Json]:
-    return [pod for pod in pods if _of_pod(pod)][:1]
-
-
 def _of_kind(live: Json, others: Others) -> list[str]:
     spec = live.get("spec") or {}
-    namespace = live["metadata"].get("namespace")
-    if live["kind"] == "Service" and spec.get("selector") and not others.get("Pod"):
-        labels = ",".join(f"{key}={value}" for key, value in spec["selector"].items())
-        return [f"no pod in namespace {namespace} has the labels of its selector, {labels}"]
-    if live["kind"] == "Ingress":
-        return _of_ingress(live, others)
-    if live["kind"] == "PersistentVolumeClaim":
-        name = spec.get("storageClassName")
-        if name != "" and default_storage_class(live, others.get("StorageClass", [])) is None:
-            return [f"there is no StorageClass {name}" if name else "the cluster has no default StorageClass"]
+    match group_kind(live):
+        case ("", "Service") if spec.get("selector") and not others.get("Pod"):
+            labels = ",".join(f"{key}={value}" for key, value in spec["selector"].items())
+            return [f"no pod in namespace {live['metadata'].get('namespace')} has the labels of its selector, {labels}"]
+        case ("networking.k8s.io", "Ingress"):
+            return _of_ingress(live, others)
+        case ("", "PersistentVolumeClaim"):
+            name = spec.get("storageClassName")
+            if name != "" and default_storage_class(live, others.get("StorageClass", [])) is None:
+                return [f"there is no StorageClass {name}" if name else "the cluster has no default StorageClass"]
     return []
 
 
@@ -158,42 +166,38 @@ def _of_ingress(live: Json, others: Others) -> list[str]:
     return []
 
 
-async def _taints(client: "Client") -> list[str]:
+def _taints(api: Api) -> list[str]:
     """Which taints keep pods off the nodes, and what those that are well known mean."""
-    nodes = (await client.list_objects(_NODE, None)).get("items") or []
     found = []
-    for node in nodes[:_MOST_NODES]:
+    for node in api.objects(_NODE, None)[:_MOST_NODES]:
         for taint in (node.get("spec") or {}).get("taints") or []:
             if taint.get("effect") != "PreferNoSchedule":
                 meaning = f" ({_TAINTS[taint['key']]})" if taint["key"] in _TAINTS else ""
                 found.append(f"node {node['metadata']['name']} has the taint {taint['key']}{meaning}")
-    return [*dict.fromkeys(found)]
+    return found
 
 
-async def _of_logs(client: "Client", pod: Json) -> list[str]:
+def _logs(api: Api, pod: Json) -> list[str]:
     """The last lines of the containers that crashed."""
-    status, metadata = pod.get("status") or {}, pod["metadata"]
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     causes = []
-    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+    for container in _containers(pod):
         ended = (container.get("state") or {}).get("terminated")
         restarted = (container.get("lastState") or {}).get("terminated")
         if not (ended or restarted) or container.get("ready") or (ended and not ended.get("exitCode")):
             continue
-        lines = await client.log_tail(
-            metadata["namespace"], metadata["name"], container["name"], previous=not ended, lines=LOG_LINES
-        )
-        if lines:
+        if lines := api.log(namespace, name, container["name"], previous=not ended, lines=LOG_LINES):
             last = "\n".join(f"    {line}" for line in lines)
-            causes.append(f"last lines of container {container['name']} in pod {metadata['name']}:\n{last}")
+            causes.append(f"last lines of container {container['name']} in pod {name}:\n{last}")
     return causes
 
 
-async def _events(client: "Client", live: Json, only: set[str] | None = None) -> list[str]:
+def _events(api: Api, live: Json, only: set[str] | None = None) -> list[str]:
     """The latest warnings about an object."""
     metadata = live["metadata"]
     selector = f"involvedObject.uid={metadata.get('uid')},type=Warning"
-    listed = await client.list_objects(_EVENT, metadata.get("namespace") or "default", fieldSelector=selector)
-    events = [event for event in listed.get("items") or [] if only is None or event.get("reason") in only]
+    found = api.objects(_EVENT, metadata.get("namespace") or "default", fieldSelector=selector)
+    events = [event for event in found if only is None or event.get("reason") in only]
     events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
     # The latest of each reason: attempts that fail again and again differ in a name at most.
     latest = {event.get("reason"): str(event.get("message")).strip() for event in events}

@@ -1,16 +1,23 @@
 """What an object depends on to be ready: other objects, and how to find them."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from .errors import Json
-from .kinds import Kind
+from embedded.health.api import POD, Api, ApiError
+from embedded.health.deployed import Json, Kind
 
+DEPLOYMENT, STATEFUL_SET = Kind("apps/v1", "Deployment"), Kind("apps/v1", "StatefulSet")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice")
 INGRESS_CLASS = Kind("networking.k8s.io/v1", "IngressClass")
-POD = Kind("v1", "Pod")
 SERVICE = Kind("v1", "Service")
 STORAGE_CLASS = Kind("storage.k8s.io/v1", "StorageClass")
+
+Others: TypeAlias = Mapping[str, list[Json]]
+"""The related objects that there are, by kind."""
 
 
 @dataclass(frozen=True)
@@ -23,24 +30,39 @@ class Related:
     """Label selector; empty for all of the namespace."""
 
 
+def look(api: Api, live: Json) -> Others:
+    """The objects that are related to ``live``, as they are now; without those that may not be seen."""
+    found: dict[str, list[Json]] = {}
+    for what in related(live):
+        selector = {"labelSelector": what.labels} if what.labels else {}
+        with suppress(ApiError):
+            found[what.kind.name] = api.objects(what.kind, what.namespace, **selector)
+    return found
+
+
 def related(live: Json) -> list[Related]:
     """What to look at besides the object itself."""
     namespace = live["metadata"].get("namespace")
-    spec = live.get("spec") or {}
-    match live["kind"]:
-        case "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job":
-            return [Related(POD, namespace, label_selector(spec.get("selector") or {}))]
-        case "ReplicationController":
-            return [Related(POD, namespace, label_selector({"matchLabels": spec.get("selector")}))]
-        case "Service" if wants_endpoints(live):
+    match group_kind(live):
+        case ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") | ("batch", "Job"):
+            return [Related(POD, namespace, label_selector(live["spec"].get("selector") or {}))]
+        case ("", "ReplicationController"):
+            return [Related(POD, namespace, label_selector({"matchLabels": live["spec"].get("selector")}))]
+        case ("", "Service") if wants_endpoints(live):
             slices = Related(ENDPOINT_SLICE, namespace, f"kubernetes.io/service-name={live['metadata']['name']}")
-            return [slices, Related(POD, namespace, label_selector({"matchLabels": spec["selector"]}))]
-        case "Ingress":
+            pods = Related(POD, namespace, label_selector({"matchLabels": live["spec"]["selector"]}))
+            return [slices, pods, Related(DEPLOYMENT, namespace), Related(STATEFUL_SET, namespace)]
+        case ("networking.k8s.io", "Ingress"):
             inside = [Related(SERVICE, namespace), Related(ENDPOINT_SLICE, namespace)]
             return [*inside, Related(INGRESS_CLASS, None)]
-        case "PersistentVolumeClaim":
+        case ("", "PersistentVolumeClaim"):
             return [Related(STORAGE_CLASS, None)]
     return []
+
+
+def group_kind(live: Json) -> tuple[str, str]:
+    """An object's API group, empty for the core group, and kind."""
+    return live["apiVersion"].rpartition("/")[0], live["kind"]
 
 
 def label_selector(selector: Json) -> str:
