@@ -4,152 +4,68 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
-import subprocess
-import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from settings import SettingsError
 from settings.cluster_facts import PATHS, ClusterFacts, Found
-from settings.cluster_reader import read_facts
+from settings.cluster_reader import ApiServer, read_facts
+from tests.unit.api_servers import NAMESPACES, Authority, kubeconfig
+from tests.unit.api_servers import authority as authority
+from tests.unit.api_servers import serve as serve
+from tests.unit.api_servers import started as started
 
-NAMESPACES = {"items": [{"metadata": {"name": "default"}}]}
 FORBIDDEN = {"message": 'services is forbidden: User "eve" cannot list resource "services"'}
-
-
-class ApiServer(ThreadingHTTPServer):
-    """Answers as it is told: path to status and body; what it isn't told of doesn't exist."""
-
-    daemon_threads = True
-
-    def __init__(self, **answers: tuple[int, Any]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        version = {"version": (200, {"major": "1", "minor": "37"})}
-        self.answers = {PATHS[name]: answer for name, answer in {**version, **answers}.items()}
-        self.busy = 0
-        """How often it says first that it isn't ready."""
-        self.asked: list[tuple[str, str | None]] = []
-        """Path and credentials of each request."""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: ApiServer
-
-    def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers.get("Authorization")))
-        status, body = self.server.answers.get(self.path, (404, {}))
-        if self.server.busy:
-            self.server.busy -= 1
-            status = 503
-        text = (body if isinstance(body, str) else json.dumps(body)).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def servers() -> Iterator[list[ApiServer]]:
-    started: list[ApiServer] = []
-    yield started
-    for server in started:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture
-def serve(servers: list[ApiServer]) -> Any:
-    def start(tls: ssl.SSLContext | None = None, **answers: tuple[int, Any]) -> ApiServer:
-        server = ApiServer(**answers)
-        if tls:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return server
-
-    return start
-
-
-def kubeconfig(server: str, user: dict[str, Any] | None = None, **cluster: Any) -> str:
-    return json.dumps(
-        {
-            "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "here",
-            "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
-            "users": [{"name": "u", "user": user or {}}],
-        }
-    )
 
 
 def problem(text: str, context: str | None = "here") -> str:
     with pytest.raises(SettingsError) as caught:
-        read_facts(text, context, {})
+        read_facts(ApiServer(text, context, {}))
     [line] = caught.value.problems
     return line
 
 
 def test_it_is_asked_once_for_everything(serve: Any) -> None:
     server = serve(namespaces=(200, NAMESPACES))
-    facts = read_facts(kubeconfig(server.url), "here", {})
+    facts = read_facts(ApiServer(kubeconfig(server.url), "here", {}))
     assert facts == ClusterFacts("stack", (1, 37), (Found("default"),))
-    assert sorted(path for path, _ in server.asked) == sorted(PATHS.values())
+    assert sorted(asked.path for asked in server.asked) == sorted(PATHS.values())
 
 
 def test_the_kubeconfig_is_found_as_kubectl_does(serve: Any, tmp_path: Path) -> None:
     server = serve(namespaces=(200, NAMESPACES))
     (tmp_path / "config").write_text(kubeconfig(server.url))
-    expected = read_facts(str(tmp_path / "config"), None, {})
+    expected = read_facts(ApiServer(str(tmp_path / "config"), None, {}))
     assert expected.namespaces == (Found("default"),)
-    assert read_facts(None, "here", {"KUBECONFIG": f"{tmp_path / 'none'}:{tmp_path / 'config'}"}) == expected
+    assert read_facts(ApiServer(None, "here", {"KUBECONFIG": f"{tmp_path / 'none'}:{tmp_path / 'config'}"})) == expected
 
 
-def test_credentials_are_those_of_the_plugin(serve: Any, tmp_path: Path) -> None:
-    server = serve()
-    api = "client.authentication.k8s.io/v1"
-    granted = {"apiVersion": api, "kind": "ExecCredential", "status": {"token": "t0ken"}}
-    (tmp_path / "granted.json").write_text(json.dumps(granted))
-    plugin = {"apiVersion": api, "command": "cat", "args": [str(tmp_path / "granted.json")], "interactiveMode": "Never"}
-    read_facts(kubeconfig(server.url, {"exec": plugin}), None, {})
-    assert {credentials for _, credentials in server.asked} == {"Bearer t0ken"}
-
-
-def test_a_plugin_that_fails_is_named_with_what_it_says(serve: Any) -> None:
-    server = serve()
-    plugin = {
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "command": sys.executable,
-        "args": ["-c", "exit('late')"],
-    }
-    assert problem(kubeconfig(server.url, {"exec": plugin})) == (
-        'inspiration:context: the credentials of context "here" can\'t be had: exec: process returned 1. late; '
-        "sign in again"
-    )
-    assert not server.asked
+def test_the_first_of_several_kubeconfigs_says_which_cluster(serve: Any, tmp_path: Path) -> None:
+    first, second = serve(), serve()
+    # JSON with tabs is for kubectl too.
+    (tmp_path / "first").write_text(kubeconfig(first.url, {"as": "first"}).replace(": ", ":\t"))
+    other = json.loads(kubeconfig(second.url, {"as": "second"}))
+    other["contexts"].append({"name": "there", "context": {"cluster": "c", "user": "u"}})
+    (tmp_path / "second").write_text(json.dumps({**other, "current-context": "there"}))
+    paths = [str(tmp_path / name) for name in ("missing", "first", "second")]
+    read_facts(ApiServer(None, None, {"KUBECONFIG": ":".join(paths)}))
+    assert (first.values("Impersonate-User"), second.asked) == ({("first",)}, [])
+    read_facts(ApiServer(None, None, {"KUBECONFIG": ":".join(reversed(paths))}))
+    assert second.values("Impersonate-User") == {("second",)}
 
 
 def test_what_may_not_be_asked_is_a_fact(serve: Any) -> None:
-    facts = read_facts(kubeconfig(serve(services=(403, FORBIDDEN)).url), None, {})
+    facts = read_facts(ApiServer(kubeconfig(serve(services=(403, FORBIDDEN)).url), None, {}))
     assert facts.denied == {"services": 'User "eve" cannot list resource "services"'}
 
 
 def test_one_that_is_starting_is_waited_for(serve: Any) -> None:
     server = serve(namespaces=(200, NAMESPACES))
     server.busy = 2
-    assert read_facts(kubeconfig(server.url), None, {}).namespaces == (Found("default"),)
-    assert [path for path, _ in server.asked].count("/version") == 3
+    assert read_facts(ApiServer(kubeconfig(server.url), None, {})).namespaces == (Found("default"),)
+    assert [asked.path for asked in server.asked].count("/version") == 3
 
 
 def test_one_that_is_not_there() -> None:
@@ -169,19 +85,11 @@ def test_one_whose_name_is_unknown() -> None:
     assert "0x" not in line
 
 
-def test_one_that_cannot_be_trusted(tmp_path: Path, serve: Any) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    url = serve(context).url.replace("http", "https")
+def test_one_that_cannot_be_trusted(tmp_path: Path, serve: Any, authority: Authority) -> None:
+    url = serve(authority.server(tmp_path, "127.0.0.1")).url
     assert problem(kubeconfig(url)) == (
-        f'inspiration:context: {url}, of context "here", can\'t be asked over TLS: self-signed certificate; '
-        "correct the kubeconfig, or set another context"
+        f'inspiration:context: {url}, of context "here", can\'t be asked over TLS: self-signed certificate in '
+        "certificate chain; correct the kubeconfig, or set another context"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from settings.kubeconfig import check_kubeconfig
+from settings.kubeconfig import UnusableError, check_kubeconfig, merged
 from tests.privileges import anybody
 
 TEXT = "allowed: path or text of a kubeconfig"
@@ -78,7 +78,9 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pipe": (os.mkfifo, f"is no file; {ALLOWED}"),
     "empty": (Path.touch, f"is empty; {TEXT}"),
     "only a comment": (lambda path: path.write_text("# later\n"), f"is empty; {TEXT}"),
-    "no text": (lambda path: path.write_bytes(b"\xff\xfe"), f"can't be read: it isn't text; {ALLOWED}"),
+    "no text": (lambda path: path.write_bytes(b"\xff\xff"), f"can't be read: it isn't text; {ALLOWED}"),
+    "half of UTF-16": (lambda path: path.write_bytes(b"\xff\xfe["), f"can't be read: it isn't text; {ALLOWED}"),
+    "nothing in UTF-16": (lambda path: path.write_bytes(b"\xff\xfe"), f"is empty; {TEXT}"),
     "no YAML": (lambda path: path.write_text("a: }\n"), f"is no YAML in line 1; {TEXT}"),
     "no YAML further down": (lambda path: path.write_text("a: 1\nb: 'x\n"), f"is no YAML in line 3; {TEXT}"),
     "two documents": (lambda path: path.write_text("a: 1\n---\nb: 2\n"), f"is no YAML in line 2; {TEXT}"),
@@ -100,6 +102,132 @@ def test_a_file_that_is_no_kubeconfig(tmp_path: Path, make: Callable[[Path], obj
     expected = f"inspiration:kubeconfig: {path} {expected}"
     assert check_kubeconfig(str(path), "a", {}) == [expected]
     assert check_kubeconfig(None, "a", {"KUBECONFIG": str(path)}) == [expected]
+
+
+ENTRIES: dict[str, tuple[dict[str, object], str]] = {
+    "users with one name": (
+        {"users": [{"name": "u", "user": {"token": "SECRET"}}, {"name": "u", "user": {"token": "SECRET"}}]},
+        'has two users with the name "u"; remove one of them',
+    ),
+    "clusters with one name": (
+        {"clusters": [{"name": "c"}, {"name": "c"}]},
+        'has two clusters with the name "c"; remove one of them',
+    ),
+    "contexts with one name": (
+        {"contexts": [{"name": "a"}, {"name": "a"}]},
+        'has two contexts with the name "a"; remove one of them',
+    ),
+    "no user": ({"users": [None]}, f"is no kubeconfig: users[0] has no name; {TEXT}"),
+    "a cluster without a name": (
+        {"clusters": [{"name": "c"}, {"cluster": {}}]},
+        f"is no kubeconfig: clusters[1] has no name; {TEXT}",
+    ),
+    "a user that is a text": (
+        {"users": [{"name": "u", "user": "SECRET"}]},
+        f"is no kubeconfig: user of users[0] is no map; {TEXT}",
+    ),
+    "a context that is a list": (
+        {"contexts": [{"name": "a", "context": ["SECRET"]}]},
+        f"is no kubeconfig: context of contexts[0] is no map; {TEXT}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("broken", "expected"), ENTRIES.values(), ids=ENTRIES)
+def test_entries_that_are_none(tmp_path: Path, broken: dict[str, object], expected: str) -> None:
+    config = json.dumps({**json.loads(text("a")), **broken})
+    (tmp_path / "config").write_text(config)
+    for given, where in ((str(tmp_path / "config"), str(tmp_path / "config")), (config, "the text given")):
+        assert check_kubeconfig(given, "a", {}) == [f"inspiration:kubeconfig: {where} {expected}"]
+
+
+def test_lists_that_are_unset_are_empty() -> None:
+    config = merged('{"contexts": null, "clusters": null, "users": null, "current-context": null}', {})
+    assert (config.contexts, config.clusters, config.users, config.current) == ({}, {}, {}, None)
+
+
+def test_the_first_of_several_wins(tmp_path: Path) -> None:
+    for name, other in (("one", "two"), ("two", "one")):
+        config = {
+            "current-context": name,
+            "contexts": [
+                {"name": name, "context": {"cluster": "it", "user": "me"}},
+                {"name": other, "context": {"cluster": f"of {name}"}},
+            ],
+            "clusters": [{"name": "it", "cluster": {"server": f"https://{name}", name: "only here"}}],
+            "users": [{"name": "me", "user": {"token": name}}, {"name": name, "user": {}}],
+        }
+        (tmp_path / name).write_text(json.dumps(config))
+    listed = ":".join(str(tmp_path / name) for name in ("missing", "one", "two", "one"))
+    listed = f":{listed}:"
+    found = merged(None, {"KUBECONFIG": listed})
+    assert found.current == "one"
+    # With the whole entry: nothing of the other one is added to it.
+    assert found.contexts == {"one": {"cluster": "it", "user": "me"}, "two": {"cluster": "of one"}}
+    assert found.clusters == {"it": {"server": "https://one", "one": "only here"}}
+    assert found.users == {"me": {"token": "one"}, "one": {}, "two": {}}
+    assert check_kubeconfig(None, None, {"KUBECONFIG": listed}) == []
+
+
+def test_paths_are_relative_to_the_file_that_they_are_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    user = {
+        "client-certificate": "../certs/me.pem",
+        "client-key": "/keys/me.pem",
+        "tokenFile": "token",
+        "exec": {"command": "./bin/get-token", "args": ["./args"]},
+    }
+    one = {
+        "contexts": [],
+        "clusters": [{"name": "it", "cluster": {"server": "https://x", "certificate-authority": "ca.pem"}}],
+        "users": [{"name": "me", "user": user}],
+    }
+    two = {"users": [{"name": "you", "user": {"tokenFile": "token", "exec": {"command": "get-token"}}}]}
+    for name, config in (("one", one), ("two", two)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config").write_text(json.dumps(config))
+    found = merged(None, {"KUBECONFIG": "one/config:two/config"})
+    assert found.clusters["it"] == {"server": "https://x", "certificate-authority": f"{tmp_path}/one/ca.pem"}
+    assert found.users["me"] == {
+        "client-certificate": f"{tmp_path}/certs/me.pem",
+        "client-key": "/keys/me.pem",
+        "tokenFile": f"{tmp_path}/one/token",
+        "exec": {"command": f"{tmp_path}/one/bin/get-token", "args": ["./args"]},
+    }
+    # A command without a slash is looked up on PATH.
+    assert found.users["you"] == {"tokenFile": f"{tmp_path}/two/token", "exec": {"command": "get-token"}}
+    # A text is in no folder.
+    assert merged(json.dumps(one), {}).users["me"] == user
+
+
+def test_json_may_have_tabs() -> None:
+    config = '{\n\t"contexts":\t[\n\t\t{"name":\t"here"}\n\t]\n}\n'
+    assert check_kubeconfig(config, "here", {}) == []
+    assert check_kubeconfig(config.replace("\n", ""), "here", {}) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_text_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    config = text("hereé", current="hereé")
+    (tmp_path / "config").write_text(config, encoding=encoding)
+    assert check_kubeconfig(str(tmp_path / "config"), None, {}) == []
+    assert check_kubeconfig(f"\ufeff{config}", None, {}) == []
+
+
+def test_a_list_of_no_files() -> None:
+    assert check_kubeconfig(None, "a", {"KUBECONFIG": ":", "HOME": "/missing"}) == [
+        f"inspiration:kubeconfig: $KUBECONFIG names no file; {ALLOWED}"
+    ]
+
+
+def test_one_of_several_cannot_be_read(tmp_path: Path) -> None:
+    one = written(tmp_path / "one", "a")
+    (tmp_path / "two").symlink_to("two")
+    assert check_kubeconfig(None, "a", {"KUBECONFIG": f"{one}:{tmp_path / 'two'}"}) == [
+        f"inspiration:kubeconfig: {tmp_path}/two can't be read: Too many levels of symbolic links; {ALLOWED}"
+    ]
+    with pytest.raises(UnusableError, match="Too many levels"):
+        merged(None, {"KUBECONFIG": f"{one}:{tmp_path / 'two'}"})
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
