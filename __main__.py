@@ -25,15 +25,19 @@ from components.page import IngressArgs
 from components.site import Site
 from components.site_image import SiteImage
 from settings import Settings
-from settings.cluster_reader import read_facts
+from settings.charts import located
+from settings.cluster_reader import ApiServer, read_facts
 from settings.resolution import resolve
+from settings.taken import refuse_taken
 
 given = Settings.load()
-settings = resolve(given, read_facts(given.kubeconfig, given.context))
+api_server = ApiServer(given.kubeconfig, given.context)
+settings = resolve(given, read_facts(api_server))
+refuse_taken(api_server.list_metadata)
 addons = settings.addons
 
 cluster = Cluster("cluster", {"kubeconfig": settings.kubeconfig, "context": settings.context})
-in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
+in_cluster = cluster.options
 
 if addons.dns:
     Dns(
@@ -247,6 +251,7 @@ if addons.knative:
     pulumi.export("knative_url", knative.url_pattern)
 
 if addons.cert:
+    from components.addons.cert import PRODUCT as CERT_MANAGER
     from components.addons.cert import Cert
 
     cert = Cert(
@@ -255,6 +260,7 @@ if addons.cert:
             "authority": authority,
             "acme": {"server": acme.server, "email": acme.email} if (acme := addons.cert.acme) else None,
             "ingress_class": ingress_class,
+            "product": located(CERT_MANAGER),
         },
         in_cluster,
     )
@@ -327,6 +333,7 @@ for chart in settings.charts:
             "pod_security": chart.pod_security,
             "values": settings.guarded("charts", chart.values),
             "crds": chart.crds,
+            "hooks": chart.hooks,
             "after": storage,
         },
         in_cluster,

@@ -1,9 +1,12 @@
 """The cluster that everything runs on."""
 
+from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi_kubernetes import Provider
+
+from components.manifests import PATCH_FORCE, SKIP_AWAIT
 
 
 class ClusterArgs(TypedDict):
@@ -19,7 +22,9 @@ class Cluster(pulumi.ComponentResource):
     """A Kubernetes cluster: the one provider through which all objects of the stack are made."""
 
     provider: Provider
-    """Pass it on as ``ResourceOptions(providers=[cluster.provider])``: default providers are disabled."""
+    """Default providers are disabled."""
+    options: pulumi.ResourceOptions
+    """Pass it to each component whose objects are on this cluster."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inspiration:index:Cluster", name, None, opts)
@@ -29,12 +34,36 @@ class Cluster(pulumi.ComponentResource):
             # It may hold keys.
             kubeconfig=None if kubeconfig is None else pulumi.Output.secret(kubeconfig),
             context=args.get("context"),
-            # What is declared here is the stack's: a field that was edited by hand is shown by a refresh, and repaired.
-            enable_patch_force=True,
             # A renewed certificate, or an edited configuration file, is an update of what holds it. By default it would
             # be a replacement, of all that mention it as well. Pods that read it only once have its checksum.
             enable_secret_mutable=True,
             enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.options = pulumi.ResourceOptions(providers=[self.provider], transformations=[annotated])
         self.register_outputs({})
+
+
+_AWAITED_BY_PODS = ("kubernetes:core/v1:PersistentVolumeClaim", "kubernetes:core/v1:Service")
+"""What is ready when the pods are that use it, or are behind it.
+
+Pulumi's own rules are of no use for them. A Service would take ten seconds more. A claim whose class binds it when its
+first pod comes (``WaitForFirstConsumer``) counts as ready while it is *unbound*: a change of one that is in use fails after
+five minutes.
+Source: https://github.com/pulumi/pulumi-kubernetes/blob/v4.25.0/provider/pkg/await/awaiters.go
+"""
+
+
+def annotated(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+    """Give an object the annotations that tell Pulumi how to handle it: a transformation of resources.
+
+    Source: https://www.pulumi.com/docs/iac/concepts/options/transformations/
+    """
+    metadata = args.props.get("metadata")
+    if not args.type_.startswith("kubernetes:") or not isinstance(metadata, Mapping):
+        return None
+    # A field that was edited by hand is shown by a refresh, and repaired; by default, that would be a conflict.
+    added = {**PATCH_FORCE, **(SKIP_AWAIT if args.type_ in _AWAITED_BY_PODS else {})}
+    annotations = {**added, **(metadata.get("annotations") or {})}
+    props = {**args.props, "metadata": {**metadata, "annotations": annotations}}
+    return pulumi.ResourceTransformationResult(props, args.opts)

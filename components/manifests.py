@@ -49,6 +49,12 @@ DELETED_IN_BACKGROUND: Mapping[str, str] = {"pulumi.com/deletionPropagationPolic
 It deletes in the order of the graph, and would wait for the pods of each in turn.
 """
 
+PATCH_FORCE: Mapping[str, str] = {"pulumi.com/patchForce": "true"}
+"""Annotation of objects whose declared fields are the stack's, whoever has changed them meanwhile."""
+
+SKIP_AWAIT: Mapping[str, str] = {"pulumi.com/skipAwait": "true"}
+"""Annotation of objects that Pulumi doesn't wait for."""
+
 
 def selector(name: str) -> dict[str, str]:
     """Return the labels that tell the pods of the workload ``name`` from others. They can't change later."""
@@ -60,6 +66,7 @@ LONGEST_LABEL = 63
 
 PART_OF = "app.kubernetes.io/part-of"
 INSTANCE = "app.kubernetes.io/instance"
+COMPONENT = "app.kubernetes.io/component"
 
 
 def instance() -> str:
@@ -76,7 +83,7 @@ def labels(name: str, component: str) -> dict[str, str]:
     return {
         **selector(name[:LONGEST_LABEL].rstrip("-_.")),
         INSTANCE: instance(),
-        "app.kubernetes.io/component": component,
+        COMPONENT: component,
         PART_OF: "inspiration",
         "app.kubernetes.io/managed-by": "pulumi",
     }

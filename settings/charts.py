@@ -1,13 +1,17 @@
 """What is allowed in the list of Helm charts."""
 
+import os
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
+import yaml
 from pydantic import AfterValidator, Field, model_validator
 
-from components.addons.chart import unpinned
+from components.addons.chart import Product, Release, unpinned
 from settings.models import LABEL, RESERVED_NAMES, Model
 from settings.problems import problem, problem_of_secret, shown
 
@@ -19,7 +23,7 @@ def _free_namespace(name: str) -> str:
 
 
 def _without_password(place: str) -> str:
-    # Helm takes it on its command line, and Pulumi would show it.
+    # Pulumi would show it.
     if "://" in place and "@" in urlsplit(place).netloc:
         raise problem_of_secret("has a user or a password in it, which would be shown; name one that asks for none")
     return place
@@ -37,10 +41,9 @@ class ChartSettings(Model):
         ),
     ]
     chart: Annotated[
-        # No hyphen to begin with: Helm would take it for an option.
         str,
         Field(
-            pattern=r"^[^-\x00-\x1f][^\x00-\x1f]*$",
+            pattern=r"^[^\x00-\x1f]+$",
             max_length=500,
             description="a folder of the project, the name of a chart, or a URL",
         ),
@@ -69,6 +72,7 @@ class ChartSettings(Model):
     ] = "restricted"
     values: dict[str, Any] = Field(default={}, description="a map of what differs from the chart's values.yaml")
     crds: Annotated[bool, Field(description="true or false")] = True
+    hooks: Annotated[bool, Field(description="true or false")] = False
 
     @model_validator(mode="after")
     def _pinned(self) -> Self:
@@ -80,6 +84,10 @@ class ChartSettings(Model):
             raise problem(f"{shown(self.chart)} is no URL that Helm reads; allowed: oci://…, https://…")
         if not self.repository and "://" not in self.chart and (text := _unusable(self.chart)):
             raise problem(f"{shown(self.chart)} {text}; correct it, or give the repository that has it")
+        if self.repository and Path(self.chart).exists():
+            raise problem(f"{shown(self.chart)} is in the project too, where Helm looks first; rename that")
+        if self.hooks and _has_null(self.values):
+            raise problem("values have a null, which isn't passed on where hooks is true; name a value")
         return self
 
 
@@ -98,3 +106,27 @@ def _unusable(chart: str) -> str | None:
     return (
         None if target.is_relative_to(Path.cwd().resolve()) else f"is a link that leads out of the project, to {target}"
     )
+
+
+def _has_null(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value is None or any(map(_has_null, inner))
+
+
+def located(product: Product, environ: Mapping[str, str] = os.environ) -> Product:
+    """Return ``product`` with the folders of those of its charts that are on this machine, in exactly their version.
+
+    The variable ``INSPIRATION_CHARTS`` names folders, as ``PATH`` does. What is published at ``oci://HOST/PATH/NAME``,
+    or as NAME in the repository ``https://HOST/PATH``, is in ``HOST/PATH/NAME`` of one of them.
+    """
+    folders = list(filter(None, environ.get("INSPIRATION_CHARTS", "").split(os.pathsep)))
+    return replace(product, releases={key: _located(each, folders) for key, each in product.releases.items()})
+
+
+def _located(release: Release, folders: list[str]) -> Release:
+    url = f"{release.repository.rstrip('/')}/{release.chart}" if release.repository else release.chart
+    for folder in folders:
+        described = Path(folder, url.partition("://")[2], "Chart.yaml")
+        if described.is_file() and yaml.safe_load(described.read_text())["version"] == release.version:
+            return replace(release, chart=str(described.parent), repository=None)
+    return release

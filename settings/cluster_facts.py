@@ -33,6 +33,11 @@ class Found:
     stack: str | None = None
     """Which stack of this program made it; ``None``: somebody else did."""
 
+    @property
+    def whose(self) -> str:
+        """Who has made it, for an error about what isn't this stack's."""
+        return f"there already, of the stack {self.stack}" if self.stack else "there already, and isn't of this stack"
+
 
 @dataclass(frozen=True)
 class FoundClass(Found):
@@ -87,7 +92,7 @@ def facts_of(documents: Mapping[str, Document | None], stack: str, denied: Mappi
     return ClusterFacts(
         stack=stack,
         version=_version(documents.get("version")),
-        namespaces=tuple(Found(*_whose(item, stack)) for item in _items(documents.get("namespaces"))),
+        namespaces=found_in(documents.get("namespaces"), stack),
         services=tuple(_service(item, stack) for item in _items(documents.get("services"))),
         storage_classes=tuple(
             _class(item, stack, "storageclass.kubernetes.io", "storageclass.beta.kubernetes.io")
@@ -100,6 +105,11 @@ def facts_of(documents: Mapping[str, Document | None], stack: str, denied: Mappi
         metrics_api=Found(*_whose(metrics_api, stack)) if metrics_api else None,
         denied=denied,
     )
+
+
+def found_in(listed: Document | None, stack: str) -> tuple[Found, ...]:
+    """Return the objects of a list; ``stack`` is the one that asks."""
+    return tuple(Found(*_whose(item, stack)) for item in _items(listed))
 
 
 def _items(listed: Document | None) -> Iterable[Document]:

@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-
-import yaml
+from urllib.parse import unquote, urlsplit
 
 from components.manifests import instance
 from settings import SettingsError
 from settings.cluster_facts import PATHS, ClusterFacts, facts_of, refusal
-from settings.kubeconfig import is_text
+from settings.connection import PROXIES, Cluster, User, connection_of
+from settings.credentials import CredentialsError, granted, headers_of, tls_of
+from settings.kubeconfig import UnusableError
 from settings.problems import shown
+from settings.proxies import proxy_of
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+    from kubernetes.client import ApiClient, Configuration
 
 CONNECT_SECONDS, READ_SECONDS = 3, 30
 
 
-def read_facts(kubeconfig: str | None, context: str | None, environ: Mapping[str, str] = os.environ) -> ClusterFacts:
+def read_facts(server: ApiServer) -> ClusterFacts:
     """Return what the cluster has already that the configuration depends on.
-
-    Args:
-        kubeconfig: Path or text; ``None``: the files of ``$KUBECONFIG``, else ``~/.kube/config``.
-        context: Context in it; ``None``: its current one.
-        environ: Where ``KUBECONFIG`` is looked up.
 
     Raises:
         SettingsError: The API server doesn't answer, or doesn't know who asks.
     """
-    # Takes a quarter of a second to import, which is better spent once the configuration is known to be valid.
-    from kubernetes.client import ApiClient
-
-    with ApiClient(_configuration(kubeconfig, context, environ)) as client:
-        where = _Where(client.configuration.host, context)
-        # The first one alone: it makes the connection, and tells whether there is one to be had.
-        first, *others = PATHS
-        answers = {first: _ask(client, PATHS[first], where)}
-        with ThreadPoolExecutor(len(others)) as pool:
-            answers |= zip(others, pool.map(lambda name: _ask(client, PATHS[name], where), others), strict=True)
+    # The first one alone: it makes the connection, and tells whether there is one to be had.
+    first, *others = PATHS
+    answers = {first: server.ask(PATHS[first])}
+    with ThreadPoolExecutor(len(others)) as pool:
+        answers |= zip(others, pool.map(lambda name: server.ask(PATHS[name]), others), strict=True)
     return facts_of(
         {name: answer for name, answer in answers.items() if not isinstance(answer, str)},
         instance(),
@@ -53,21 +44,132 @@ def read_facts(kubeconfig: str | None, context: str | None, environ: Mapping[str
     )
 
 
-class _Where:
-    """The API server and how it was found, for errors."""
+class ApiServer:
+    """The API server of a cluster, and how it is asked.
 
-    def __init__(self, server: str, context: str | None) -> None:
-        self.server = server
-        self.context = "the current context" if context is None else f"context {shown(context)}"
+    Args:
+        kubeconfig: Path or text; ``None``: the files of ``$KUBECONFIG``, else ``~/.kube/config``.
+        context: Context in it; ``None``: its current one.
+        environ: Where ``KUBECONFIG`` and the proxies are looked up.
 
-    def problem(self, text: str) -> SettingsError:
-        return SettingsError([f"inspiration:context: {self.server}, of {self.context}, {text}"])
+    Raises:
+        SettingsError: The kubeconfig or the context can't be used.
+    """
+
+    client: ApiClient
+
+    def __init__(self, kubeconfig: str | None, context: str | None, environ: Mapping[str, str] = os.environ) -> None:
+        try:
+            connection = connection_of(kubeconfig, context, environ)
+        except UnusableError as problem:
+            raise SettingsError([f"inspiration:kubeconfig: {problem}"]) from None
+        # Takes a quarter of a second to import, which is better spent once the configuration is known to be valid.
+        from kubernetes.client import ApiClient
+
+        cluster, user = connection.cluster, connection.user
+        called = "the current context" if context is None else f"context {shown(context)}"
+        self._where = f"{cluster.server}, of {called},"
+        if user.exec:
+            try:
+                user = user.model_copy(update=granted(user.exec, cluster))
+            except CredentialsError as error:
+                text = f"the credentials of {called} can't be had: {_line(error)}"
+                raise SettingsError([f"inspiration:context: {text}"]) from None
+        self._headers = [(name, value.encode().decode("latin-1")) for name, value in headers_of(user)]
+        configuration = _configuration(cluster, user)
+        try:
+            tls = tls_of(cluster, user)
+        except (ValueError, ssl.SSLError) as error:
+            raise self._untrusted(error) from None
+        # The client would ask proxies, and leave them out, by rules of its own.
+        configuration.no_proxy = ""
+        configuration.proxy = cluster.proxy_url or proxy_of(cluster.server, environ)
+        if configuration.proxy:
+            self._set_proxy(configuration, tls)
+        self.client = ApiClient(configuration)
+        self.client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls
+
+    def list_metadata(self, path: str) -> dict[str, Any] | str | None:
+        """Do as `ask` for a list, and leave out all but the metadata of its objects."""
+        return self.ask(path, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+
+    def ask(self, path: str, accept: str = "application/json") -> dict[str, Any] | str | None:
+        """Return the document at ``path``, ``None`` where there is none, and what is said where it may not be read.
+
+        Raises:
+            SettingsError: There is no answer, or another one.
+        """
+        import urllib3
+        from kubernetes.client import ApiException
+
+        get = {"method": "GET", "resource_path": path, "auth_settings": ["BearerToken"]}
+        method, url, client_headers, *_ = self.client.param_serialize(**get)
+        headers = urllib3.HTTPHeaderDict(client_headers)
+        headers["Accept"] = accept
+        headers.extend(self._headers)
+        try:
+            response = self.client.call_api(method, url, headers, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+            body = response.read()
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            cause = _cause(error)
+            if isinstance(cause, ssl.SSLError):
+                raise self._untrusted(cause) from None
+            why = getattr(cause, "strerror", None) or cause
+            raise self._problem(f"doesn't answer: {_line(why)}; start the cluster, or set another context") from None
+        if response.status == 401:
+            text = "doesn't accept the credentials (401 Unauthorized); sign in again, or set another context"
+            raise self._problem(text)
+        if response.status == 403:
+            return refusal(body)
+        if response.status == 404:
+            return None
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if response.status != 200 or not isinstance(document, dict):
+            answered = f"answered HTTP {response.status} to GET {path}"
+            raise self._problem(f"{answered}; check that it is a Kubernetes API server, and that it is ready")
+        return document
+
+    def _problem(self, text: str) -> SettingsError:
+        return SettingsError([f"inspiration:context: {self._where} {text}"])
+
+    def _untrusted(self, error: Exception) -> SettingsError:
+        why = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
+        why = _line(why).rstrip(".")
+        return self._problem(f"can't be asked over TLS: {why}; correct the kubeconfig, or set another context")
+
+    def _set_proxy(self, configuration: Configuration, tls: ssl.SSLContext) -> None:
+        """Have the configuration's proxy be asked as Go does it."""
+        import urllib3
+
+        try:
+            url = urlsplit(configuration.proxy)
+            address = url.hostname if url.port is None else f"{url.hostname}:{url.port}"
+            if not url.hostname:
+                raise ValueError
+        except ValueError:
+            raise self._problem("can't be asked through its proxy, whose URL is none; correct it") from None
+        if url.scheme not in PROXIES:
+            allowed = ", ".join(PROXIES)
+            raise self._problem(f"can't be asked through its proxy, which is none of {allowed}; correct its URL")
+        self._where += f" through the proxy {address},"
+        if url.scheme == "socks5":
+            if not find_spec("socks"):
+                raise self._problem("can't be asked without PySocks; pip install PySocks, or use another proxy")
+            # Names are the proxy's to look up, as in Go.
+            configuration.proxy = url._replace(scheme="socks5h").geturl()
+            return
+        # Trusted as the API server is.
+        configuration.proxy_ssl_context = tls
+        if url.username is not None:
+            pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
+            configuration.proxy_headers = urllib3.make_headers(proxy_basic_auth=pair.encode().decode("latin-1"))
 
 
-def _configuration(kubeconfig: str | None, context: str | None, environ: Mapping[str, str]) -> Any:
-    """Return the connection's configuration with the credentials that the kubeconfig's user has."""
+def _configuration(cluster: Cluster, user: User) -> Configuration:
     import urllib3
-    from kubernetes import config
     from kubernetes.client import Configuration
 
     configuration = Configuration()
@@ -75,79 +177,33 @@ def _configuration(kubeconfig: str | None, context: str | None, environ: Mapping
     configuration.retries = urllib3.Retry(
         total=5, other=0, redirect=0, backoff_factor=0.2, status_forcelist=(429, 503), raise_on_status=False
     )
-    chosen = {"context": context, "client_configuration": configuration, "persist_config": False}
-    with _complaints() as complaints:
-        try:
-            if kubeconfig is not None and is_text(kubeconfig):
-                config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), **chosen)
-            else:
-                path = kubeconfig or environ.get("KUBECONFIG") or "~/.kube/config"
-                config.load_kube_config(os.path.expanduser(path), **chosen)  # noqa: PTH111 as kubectl: no error if none
-        except config.ConfigException as error:
-            raise SettingsError([f"inspiration:kubeconfig: {_line(error)}; correct it, or write it again"]) from None
-        except (AttributeError, KeyError, OSError, TypeError, ValueError):
-            # What else the client stumbles over, in words that say nothing to who wrote the file.
-            text = "its clusters, users and contexts aren't those of a kubeconfig; write it again"
-            raise SettingsError([f"inspiration:kubeconfig: {text}"]) from None
-    if complaints:
-        problem = f"the credentials of {_Where('', context).context} can't be had: {'; '.join(complaints)}"
-        raise SettingsError([f"inspiration:context: {problem}; sign in again"])
+    configuration.host, configuration.tls_server_name = cluster.server, cluster.tls_server_name
+    configuration.verify_ssl = not cluster.insecure_skip_tls_verify
+    if cluster.insecure_skip_tls_verify:
+        # It is what was asked for.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    if user.auth_provider:
+        _sign_in(configuration, user)
     return configuration
 
 
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Collect what the client logs and passes over: a credential plugin that fails."""
-    lines: list[str] = []
+def _sign_in(configuration: Configuration, user: User) -> None:
+    """Add the token of an OpenID Connect provider to the configuration."""
+    from kubernetes import config
 
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno >= logging.ERROR:
-                lines.append(_line(record.getMessage()))
-
-    root, collector = logging.getLogger(), Collector()
-    root.addHandler(collector)
+    kubeconfig = {
+        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
+        "clusters": [{"name": "one", "cluster": {"server": configuration.host}}],
+        "users": [{"name": "one", "user": {"auth-provider": user.auth_provider}}],
+    }
     try:
-        yield lines
-    finally:
-        root.removeHandler(collector)
-
-
-def _ask(client: ApiClient, path: str, where: _Where) -> dict[str, Any] | str | None:
-    """Return the document at ``path``, ``None`` where there is none, and what is said where it may not be read.
-
-    Raises:
-        SettingsError: There is no answer, or another one.
-    """
-    import urllib3
-    from kubernetes.client import ApiException
-
-    request = client.param_serialize(method="GET", resource_path=path, auth_settings=["BearerToken"])
-    try:
-        response = client.call_api(*request, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
-        body = response.read()
-    except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
-        cause = _cause(error)
-        if isinstance(cause, ssl.SSLError):
-            why = getattr(cause, "verify_message", None) or cause.strerror or cause
-            fix = "correct the kubeconfig, or set another context"
-            raise where.problem(f"can't be asked over TLS: {_line(why)}; {fix}") from None
-        why = getattr(cause, "strerror", None) or cause
-        raise where.problem(f"doesn't answer: {_line(why)}; start the cluster, or set another context") from None
-    if response.status == 401:
-        raise where.problem("doesn't accept the credentials (401 Unauthorized); sign in again, or set another context")
-    if response.status == 403:
-        return refusal(body)
-    if response.status == 404:
-        return None
-    try:
-        document = json.loads(body)
-    except ValueError:
-        document = None
-    if response.status != 200 or not isinstance(document, dict):
-        answered = f"answered HTTP {response.status} to GET {path}"
-        raise where.problem(f"{answered}; check that it is a Kubernetes API server, and that it is ready")
-    return document
+        config.load_kube_config_from_dict(kubeconfig, "one", configuration, persist_config=False)
+    except config.ConfigException as error:
+        raise SettingsError([f"inspiration:kubeconfig: {_line(error)}; correct it, or write it again"]) from None
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
+        # What else the client stumbles over, in words that say nothing to who wrote the file.
+        text = "its clusters, users and contexts aren't those of a kubeconfig; write it again"
+        raise SettingsError([f"inspiration:kubeconfig: {text}"]) from None
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -3,7 +3,7 @@
 An addon on ``auto`` is deployed unless somebody else's does its part. What addons need of one another is in ``NEEDS``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from components.addons.ingress import DEFAULT_CLASS
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
@@ -62,6 +62,7 @@ def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
         *taken.values(),
         *_taken_namespaces(settings, addons.without(taken), facts),
         *_taken_ports(settings, addons, facts),
+        *_unused_registry(settings, addons),
         *_without_storage(addons, facts),
         *_without_controller(settings, addons, facts),
     ]
@@ -77,29 +78,41 @@ def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
 
 
 def _deployed(settings: Settings, facts: ClusterFacts) -> AddonSettings:
-    found: Mapping[str, Callable[[], bool]] = {
-        "dns": lambda: any(service.dns and facts.foreign(service) for service in facts.services),
-        "storage": lambda: not _ours(facts.storage_classes, facts) and bool(_defaults(facts.storage_classes, facts)),
-        "registry": lambda: _elsewhere(settings) or _foreign_registry(facts) is not None,
-        "ingress": lambda: _has_controller(settings.ingress.class_name, facts),
-        "metrics-server": lambda: facts.foreign(facts.metrics_api),
+    parts: Mapping[str, Sequence[Found]] = {
+        "dns": tuple(service for service in facts.services if service.dns),
+        "storage": facts.storage_classes,
+        "registry": (facts.registry,) if facts.registry else (),
+        "ingress": facts.ingress_classes,
+        "metrics-server": (facts.metrics_api,) if facts.metrics_api else (),
     }
-    return settings.addons.without([name for name in _on_auto(settings.addons) if found[name]()])
+    given = settings.ingress.class_name
+    named = {
+        "registry": _elsewhere(settings),
+        "ingress": _named(given, _others(facts.ingress_classes, facts)) is not None,
+    }
+    usable = {
+        **parts,
+        "storage": _defaults(facts.storage_classes, facts),
+        "ingress": facts.ingress_classes if given == "auto" else (),
+    }
+
+    def is_left_out(name: str) -> bool:
+        """Tell whether somebody else's does its part: one that the configuration names, or one that is there."""
+        # What the stack has deployed stays, also when somebody else's comes.
+        return named.get(name, False) or (bool(usable[name]) and all(map(facts.foreign, parts[name])))
+
+    return settings.addons.without([name for name in _on_auto(settings.addons) if is_left_out(name)])
 
 
 def _on_auto(addons: AddonSettings) -> list[str]:
     return [name for name, options in addons.deployed.items() if isinstance(options, Detected) and options.auto]
 
 
-def _ours(classes: tuple[FoundClass, ...], facts: ClusterFacts) -> list[FoundClass]:
-    return [each for each in classes if not facts.foreign(each)]
-
-
-def _others(classes: tuple[FoundClass, ...], facts: ClusterFacts) -> list[FoundClass]:
+def _others(classes: Sequence[FoundClass], facts: ClusterFacts) -> list[FoundClass]:
     return [each for each in classes if facts.foreign(each)]
 
 
-def _defaults(classes: tuple[FoundClass, ...], facts: ClusterFacts) -> list[FoundClass]:
+def _defaults(classes: Sequence[FoundClass], facts: ClusterFacts) -> list[FoundClass]:
     return [each for each in _others(classes, facts) if each.default]
 
 
@@ -111,6 +124,18 @@ def _elsewhere(settings: Settings) -> bool:
     return "address" in registry.model_fields_set and server not in own
 
 
+def _unused_registry(settings: Settings, addons: AddonSettings) -> Iterator[str]:
+    """Yield the problem with an address that the addon's registry can't have."""
+    server = settings.registry.address.partition("/")[0]
+    port = settings.registry.node_port
+    if addons.registry and _elsewhere(settings) and server.rpartition(":")[2] != str(port):
+        yield (
+            f"{PROJECT}:registry.address: {shown(settings.registry.address)} given, and the registry of "
+            f"{PROJECT}:addons.registry listens on port {port} of the nodes; set {PROJECT}:addons.registry to auto or "
+            f"false, or remove the address"
+        )
+
+
 def _foreign_registry(facts: ClusterFacts) -> str | None:
     return facts.registry.host if facts.registry and facts.foreign(facts.registry) else None
 
@@ -119,14 +144,6 @@ def _registry_address(settings: Settings, addons: AddonSettings, facts: ClusterF
     if addons.registry or "address" in settings.registry.model_fields_set:
         return settings.registry.address
     return _foreign_registry(facts) or settings.registry.address
-
-
-def _has_controller(class_name: str, facts: ClusterFacts) -> bool:
-    others = _others(facts.ingress_classes, facts)
-    if class_name != "auto":
-        return any(each.name == class_name for each in others)
-    # Once the stack has a controller of its own, it stays, also when another one comes.
-    return bool(others) and not _ours(facts.ingress_classes, facts)
 
 
 def _class_name(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> str:
@@ -215,15 +232,11 @@ def _taken(addons: AddonSettings, facts: ClusterFacts, class_name: str) -> Itera
         if found and facts.foreign(found):
             other = f", or another {PROJECT}:ingress.className" if name == "ingress" else ""
             key = f"{PROJECT}:addons.{name}"
-            yield name, f"{key}: the {kind} {found.name} is {_whose(found)}; set it to auto or false{other}"
+            yield name, f"{key}: the {kind} {found.name} is {found.whose}; set it to auto or false{other}"
 
 
-def _named(name: str, found: tuple[Found, ...] | list[Found]) -> Found | None:
+def _named(name: str, found: Sequence[Found]) -> Found | None:
     return next((each for each in found if each.name == name), None)
-
-
-def _whose(found: Found) -> str:
-    return f"there already, of the stack {found.stack}" if found.stack else "there already, and isn't of this stack"
 
 
 def _taken_namespaces(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
@@ -237,7 +250,7 @@ def _taken_namespaces(settings: Settings, addons: AddonSettings, facts: ClusterF
         if found.name in wanted and facts.foreign(found):
             key, other = wanted[found.name]
             yield (
-                f"{PROJECT}:{key}: the namespace {found.name} is {_whose(found)}; set it to {other}, or remove that "
+                f"{PROJECT}:{key}: the namespace {found.name} is {found.whose}; set it to {other}, or remove that "
                 "namespace"
             )
 

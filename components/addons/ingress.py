@@ -11,6 +11,7 @@ from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
+    SKIP_AWAIT,
     Manifest,
     binding,
     labels,
@@ -226,7 +227,7 @@ def startup_ingress(ns: pulumi.Input[str], class_name: pulumi.Input[str], itself
         "metadata": {
             **metadata("startup-probe", ns, "ingress", NAME),
             # It gets its status from the Traefik that it is made for.
-            "annotations": {"pulumi.com/skipAwait": "true"},
+            "annotations": dict(SKIP_AWAIT),
         },
         "spec": {
             "ingressClassName": class_name,

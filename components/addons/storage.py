@@ -159,6 +159,9 @@ def deployment(
             {"name": "SERVICE_ACCOUNT_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.serviceAccountName"}}},
             {"name": "CONFIG_MOUNT_PATH", "value": "/etc/config/"},
         ],
+        # A claim's volume is removed after the claim, and nothing waits for that. Where both are deleted one after the
+        # other, as by `pulumi destroy`, the volume would outlive the provisioner, and stay.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 6}}},
         "resources": {"requests": {"cpu": "10m", "memory": "24Mi"}, "limits": {"memory": "128Mi"}},
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [{"name": "config", "mountPath": "/etc/config", "readOnly": True}],

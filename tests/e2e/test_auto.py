@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from settings.cluster_facts import ClusterFacts
-from settings.cluster_reader import read_facts
+from settings.cluster_reader import ApiServer, read_facts
 from tests.checkout import Checkout
 from tests.waiting import eventually
 
@@ -112,7 +112,7 @@ def refused(checkout: Checkout, *expected: str) -> None:
 def facts(checkout: Checkout, stack: str) -> ClusterFacts:
     """What a program of ``stack`` is told of the cluster."""
     with patch("settings.cluster_reader.instance", lambda: stack):
-        return read_facts(str(checkout.state / "kubeconfig"), "inspiration", os.environ)
+        return read_facts(ApiServer(str(checkout.state / "kubeconfig"), "inspiration", os.environ))
 
 
 def test_what_is_there_is_found_and_whose_it_is(somebodys: Checkout) -> None:

@@ -181,6 +181,7 @@ def run(
     controller: str = "k8s.io/ingress-nginx",
     facts: ClusterFacts | None = None,
     secrets: Collection[str] = (),
+    listed: Callable[[str], object] = lambda path: None,
 ) -> Recording:
     """Run the stack's program with ``config`` (keys without their namespace) and return what it registered.
 
@@ -191,6 +192,7 @@ def run(
         controller: The one of the IngressClass in the cluster.
         facts: What the cluster has already; default: what ``config`` switches off.
         secrets: The keys that were set with ``--secret``.
+        listed: What the API server has at the path of a list; by default nothing.
     """
     values = {"kubeconfig": KUBECONFIG, **config}
     pulumi.runtime.set_all_config(
@@ -202,5 +204,9 @@ def run(
         runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
 
     known = facts or without(config)
-    with patch("settings.cluster_reader.read_facts", lambda *_: known):
+    with (
+        patch("settings.cluster_reader.ApiServer") as server,
+        patch("settings.cluster_reader.read_facts", lambda _: known),
+    ):
+        server.return_value.list_metadata = listed
         return record(program, Cloud(preview, controller), recording)

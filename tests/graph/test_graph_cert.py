@@ -1,10 +1,13 @@
 """The addon cert: what it registers, and that issuers wait for cert-manager."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pulumi
 import pytest
 from pulumi.runtime import rpc
 
-from components.addons.cert import NO_HOOKS
+from tests.charts import write_chart
 from tests.graph.recorder import DIGEST, Recording, Resource, run
 
 READY = [{"name": "ready", "image": f"ghcr.io/me/ready@{DIGEST}"}]
@@ -31,6 +34,14 @@ def test_it_adds_only_itself(preview: bool) -> None:
     assert new(preview, {"acme": ACME}).keys() == bare | {"cert-acme-issuer"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_charts_here() -> Iterator[None]:
+    """Whatever the embedded cluster of the machine has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("INSPIRATION_CHARTS", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def recording() -> Recording:
     return certified({"acme": ACME})
@@ -41,8 +52,13 @@ def test_the_chart_is_upstreams(recording: Recording) -> None:
     assert chart.inputs["chart"] == "oci://quay.io/jetstack/charts/cert-manager"
     assert chart.inputs["version"] == "v1.21.2"
     assert "repositoryOpts" not in chart.inputs
-    assert [file.text for file in chart.inputs["valueYamlFiles"]] == [NO_HOOKS]
     assert sources(recording, chart, "namespace") == {"cert-namespace"}
+
+
+def test_a_chart_on_this_machine_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = write_chart(tmp_path / "quay.io/jetstack/charts/cert-manager", {}, version="v1.21.2")
+    monkeypatch.setenv("INSPIRATION_CHARTS", str(tmp_path))
+    assert certified(True).find("Chart", "cert-chart").inputs["chart"] == str(folder)
 
 
 def test_issuers_wait_for_the_chart_by_what_they_are_made_of(recording: Recording) -> None:

@@ -1,5 +1,7 @@
 """The program under mocks: what the cluster has already is used, and what doesn't fit it is refused."""
 
+from typing import Any
+
 import pulumi
 import pytest
 
@@ -8,6 +10,7 @@ from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistr
 from settings.models import ADDON_NAMESPACES
 from settings.problems import keys
 from settings.resolution import NEEDS
+from settings.taken import list_path
 from tests.graph.recorder import READY, Recording, run
 
 NO_ADDONS = {"dns": False, "storage": False, "registry": False, "ingress": False, "dashboard": False}
@@ -85,6 +88,83 @@ def test_nothing_is_registered_where_something_does_not_fit_the_cluster() -> Non
     with pytest.raises(pulumi.RunError, match="the namespace inspiration is there already"):
         run({}, preview=True, recording=recording, facts=facts)
     assert not [each for each in recording.resources.values() if each.type != "pulumi:pulumi:Stack"]
+
+
+def item(name: str, **labels: str) -> dict[str, Any]:
+    """An object, as in the list of the metadata of several."""
+    return {
+        "metadata": {
+            "name": name,
+            "labels": {f"app.kubernetes.io/{key.replace('_', '-')}": labels[key] for key in labels},
+        }
+    }
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_nothing_is_registered_where_something_of_somebody_else_has_a_name_of_the_stacks(preview: bool) -> None:
+    lists = {
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles": [
+            item("traefik"),
+            item("system:coredns", part_of="inspiration", instance="other"),
+            item("local-path-provisioner", part_of="inspiration", instance="test"),
+            item("nobody-wants-this"),
+        ],
+        "/api/v1/namespaces/kube-system/configmaps": [item("coredns", managed_by="Helm")],
+        "/apis/networking.k8s.io/v1/ingressclasses": None,
+        "/apis/storage.k8s.io/v1/storageclasses": 'User "eve" cannot list resource "storageclasses"',
+    }
+    asked = []
+
+    def listed(path: str) -> object:
+        asked.append(path)
+        items = lists.get(path)
+        return {"items": items} if isinstance(items, list) else items
+
+    recording = Recording()
+    with pytest.raises(pulumi.RunError) as raised:
+        run({}, preview=preview, recording=recording, listed=listed)
+    isnt_ours = "there already, and isn't of this stack; set it to false, or remove that"
+    assert sorted(str(raised.value).splitlines()) == [
+        "inspiration:addons.dns: the ClusterRole system:coredns is there already, of the stack other; "
+        "set it to false, or remove that ClusterRole",
+        f"inspiration:addons.dns: the ConfigMap coredns is {isnt_ours} ConfigMap",
+        f"inspiration:addons.ingress: the ClusterRole traefik is {isnt_ours} ClusterRole",
+    ]
+    assert lists.keys() < set(asked)
+    assert len(set(asked)) == len(asked), "one list a kind"
+    assert not [each for each in recording.resources.values() if each.type != "pulumi:pulumi:Stack"]
+
+
+def test_all_with_a_fixed_name_is_looked_for_with_a_list_a_kind() -> None:
+    asked: list[str] = []
+    everything = run(
+        {"addons": dict.fromkeys(keys(AddonSettings), True), "sites": READY}, listed=lambda path: asked.append(path)
+    )
+    outside = {
+        (each.type, each.inputs["metadata"].get("namespace"))
+        for each in everything.resources.values()
+        if each.type.startswith("kubernetes:")
+        and not each.read
+        and "metadata" in each.inputs  # a chart has none
+        and each.inputs["metadata"].get("namespace") in (None, "kube-system", "kube-public")
+    }
+    assert len(asked) == len(set(asked)) == len(outside)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "namespace", "path"),
+    [
+        ("core/v1", "Namespace", None, "/api/v1/namespaces"),
+        ("core/v1", "ConfigMap", "kube-public", "/api/v1/namespaces/kube-public/configmaps"),
+        ("storage.k8s.io/v1", "StorageClass", None, "/apis/storage.k8s.io/v1/storageclasses"),
+        ("networking.k8s.io/v1", "NetworkPolicy", "a", "/apis/networking.k8s.io/v1/namespaces/a/networkpolicies"),
+        ("apps/v1", "Deployment", "kube-system", "/apis/apps/v1/namespaces/kube-system/deployments"),
+    ],
+)
+def test_where_the_api_server_has_the_objects_of_a_kind(
+    version: str, kind: str, namespace: str | None, path: str
+) -> None:
+    assert list_path(version, kind, namespace) == path
 
 
 def test_the_namespaces_of_addons_are_reserved_and_looked_for() -> None:

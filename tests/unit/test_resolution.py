@@ -59,6 +59,10 @@ def resolved(config: dict[str, Any], facts: dict[str, Any]) -> Settings:
     return resolve(load(config), ClusterFacts("dev", **facts))
 
 
+NODE_LOCAL_DNS = FoundService("kube-dns-upstream", None, "kube-system", True)
+"""What the NodeLocal DNSCache adds to a cluster, with the label of the cluster's DNS."""
+
+
 def problems(config: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         resolved(config, facts)
@@ -84,6 +88,28 @@ def test_the_defaults_on(facts: dict[str, Any], on: set[str], class_name: str, r
 
 
 @pytest.mark.parametrize(
+    ("address", "on", "expected"),
+    [
+        ("ghcr.io/me", "auto", None),
+        ("ghcr.io/me", False, None),
+        ("localhost:32000", True, None),
+        ("registry.example.com:32000/sites", True, None),
+        ("ghcr.io/me", True, '"ghcr.io/me"'),
+        ("localhost:5000", True, '"localhost:5000"'),
+    ],
+)
+def test_a_registry_that_nobody_would_use_is_refused(address: str, on: object, expected: str | None) -> None:
+    config = {"registry": {"address": address}, "addons": {"registry": on}}
+    if expected is None:
+        assert resolved(config, EMPTY).registry.address == address
+    else:
+        assert problems(config, EMPTY) == [
+            f"registry.address: {expected} given, and the registry of inspiration:addons.registry listens on port "
+            "32000 of the nodes; set inspiration:addons.registry to auto or false, or remove the address"
+        ]
+
+
+@pytest.mark.parametrize(
     ("addon", "facts", "deployed"),
     [
         ("dns", {}, True),
@@ -91,6 +117,7 @@ def test_the_defaults_on(facts: dict[str, Any], on: set[str], class_name: str, r
         ("dns", {"services": (FoundService("kube-dns", "dev", "kube-system", True),)}, True),
         ("dns", {"services": (FoundService("kube-dns", "prod", "kube-system", True),)}, False),
         ("dns", {"services": (FoundService("rke2-coredns", None, "kube-system", True),)}, False),
+        ("dns", {"services": (FoundService("kube-dns", "dev", "kube-system", True), NODE_LOCAL_DNS)}, True),
         ("storage", {"storage_classes": (PLAIN,)}, True),
         ("storage", {"storage_classes": (PLAIN, STANDARD)}, False),
         ("storage", {"storage_classes": (STANDARD, FoundClass("local-path", "dev", True))}, True),

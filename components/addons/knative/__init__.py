@@ -14,7 +14,7 @@ from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, Rol
 from components.addons.knative import gateway, programs, roles
 from components.addons.knative.definitions import DEFINITIONS, FINALIZED, Definition, custom_resource_definition
 from components.addons.knative.programs import Program
-from components.manifests import Manifest, binding, metadata, namespace, service_account
+from components.manifests import SKIP_AWAIT, Manifest, binding, metadata, namespace, service_account
 
 NAMESPACE = "knative-serving"
 STABLE_WINDOW = "60s"
@@ -128,7 +128,7 @@ class Knative(pulumi.ComponentResource):
     ) -> Deployment:
         manifest = programs.deployment(program, self._ns, account)
         if skip_await:
-            manifest["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
+            manifest["metadata"]["annotations"] = dict(SKIP_AWAIT)
         return Deployment(f"{self._name}-{program.name}", **manifest, opts=self._after(needed))
 
     def _serve(self, program: Program, after: list[pulumi.Resource]) -> Service:
