@@ -143,7 +143,6 @@ NOT_RUN = {
     "gcloud container clusters get-credentials NAME --location LOCATION": _OTHER_CLUSTER,
     "aws eks update-kubeconfig --name NAME": _OTHER_CLUSTER,
     "az aks get-credentials --resource-group GROUP --name NAME": _OTHER_CLUSTER,
-    "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up": "is an option of the official plugin",
     "cp inspiration-ca.pem /usr/local/share/ca-certificates/inspiration.crt && update-ca-certificates": _TRUST,
     "trust anchor inspiration-ca.pem": _TRUST,
 }

@@ -12,18 +12,10 @@ from components.manifests import Manifest, metadata
 
 NAMESPACE = "cert-manager"
 VERSION = "v1.21.2"
-# The Job that ends when cert-manager's API answers is a hook in the chart, and Pulumi leaves hooks out. Without these
-# annotations it is an object like the others, and awaited as they are.
-NO_HOOKS = """\
-startupapicheck:
-  jobAnnotations: null
-  rbac: {annotations: null}
-  serviceAccount: {annotations: null}
-"""
 PRODUCT = Product(
     NAMESPACE,
     "restricted",
-    {"chart": Release("cert-manager", "oci://quay.io/jetstack/charts/cert-manager", VERSION, value_file=NO_HOOKS)},
+    {"chart": Release("cert-manager", "oci://quay.io/jetstack/charts/cert-manager", VERSION)},
 )
 
 ISSUER = "inspiration-ca"
@@ -50,6 +42,8 @@ class CertArgs(TypedDict):
     """A further authority, which asks each host for a proof over HTTP; default none."""
     ingress_class: pulumi.Input[str]
     """IngressClass by which that proof is shown."""
+    product: NotRequired[Product]
+    """The chart, where it is taken from elsewhere than upstream; default `PRODUCT`."""
 
 
 class Cert(pulumi.ComponentResource):
@@ -64,13 +58,14 @@ class Cert(pulumi.ComponentResource):
     def __init__(self, name: str, args: CertArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inspiration:index:Cert", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        ns = home(name, PRODUCT, self).metadata.name
+        product = args.get("product", PRODUCT)
+        ns = home(name, product, self).metadata.name
         key = args["authority"].delegate(
             f"{name}-authority",
             {"secret_name": f"{ISSUER}-key", "namespace": ns, "component": "cert"},
             child,
         )
-        ready = install(name, PRODUCT, ns, {"chart": values()}, self)
+        ready = install(name, product, ns, {"chart": values()}, self)
         issuers = {ISSUER: CustomResource(f"{name}-issuer", **ca_issuer(_after(key, ready)), opts=child)}
         if acme := args.get("acme"):
             shown_by = _after(args["ingress_class"], ready)
@@ -106,10 +101,14 @@ def values() -> Manifest:
             "serviceAccount": account,
             "resources": _resources("64Mi", "256Mi"),
         },
+        # The Job that ends when cert-manager's API answers is a hook in the chart, and the provider leaves hooks out.
+        # Without the annotations of one, it is an object like the others, and awaited as they are.
         "startupapicheck": {
             "timeout": "5m",
+            "jobAnnotations": None,
+            "rbac": {"annotations": None},
             "automountServiceAccountToken": True,
-            "serviceAccount": account,
+            "serviceAccount": account | {"annotations": None},
             "resources": _resources("16Mi", "64Mi"),
         },
     }

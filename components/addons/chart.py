@@ -7,8 +7,10 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.helm import v3 as helm
 from pulumi_kubernetes.helm.v4 import Chart
 
+from components.addons.chart_objects import forced, sealed
 from components.manifests import namespace
 
 PodSecurity: TypeAlias = Literal["privileged", "baseline", "restricted"]
@@ -31,8 +33,8 @@ class Release:
     """URL of the chart repository."""
     crds: bool = True
     """Whether to install the definitions in the chart's folder ``crds``."""
-    value_file: str | None = None
-    """YAML of a values file, for what values can't say: null, by which Helm takes a default of the chart away."""
+    hooks: bool = False
+    """Whether Helm installs it, and runs its hooks: its objects are then no resources of the stack."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,16 @@ class ChartAddonArgs(TypedDict):
     """What differs from the chart's own ``values.yaml``; default nothing."""
     crds: NotRequired[bool]
     """Whether to install the definitions in the chart's folder ``crds``; default true."""
+    hooks: NotRequired[bool]
+    """Whether it is a release of Helm's, which runs its hooks, and not objects of the stack; default false."""
     after: NotRequired[Sequence[pulumi.Resource]]
     """What its objects may need, and so goes after them; default nothing."""
 
 
 class ChartAddon(pulumi.ComponentResource):
     """A Helm chart whose objects are resources of the stack: previewed, awaited and removed like all others.
+
+    With ``hooks`` it is one resource, a Helm release, as ``helm install`` makes it.
 
     Raises:
         ValueError: The chart isn't pinned, see `unpinned`.
@@ -81,7 +87,14 @@ class ChartAddon(pulumi.ComponentResource):
         if problem := unpinned(args["chart"], args.get("version"), args.get("repository")):
             raise ValueError(f"chart {name}: {problem}")
         super().__init__("inspiration:index:ChartAddon", name, None, opts)
-        release = Release(name, args["chart"], args.get("version"), args.get("repository"), args.get("crds", True))
+        release = Release(
+            name,
+            args["chart"],
+            args.get("version"),
+            args.get("repository"),
+            crds=args.get("crds", True),
+            hooks=args.get("hooks", False),
+        )
         product = Product(args["namespace"], args.get("pod_security", "restricted"), {"chart": release})
         ns = home(name, product, self).metadata.name
         self.namespace = install(name, product, ns, {"chart": args.get("values")}, self, args.get("after", ()))
@@ -118,24 +131,59 @@ def install(
     Returns:
         The namespace; known when all objects are ready.
     """
-    urns: list[pulumi.Output[str]] = []
+    done: list[pulumi.Output[str]] = []
     for key, release in product.releases.items():
-        installed = Chart(
-            f"{name}-{key}",
-            name=release.name,
-            chart=release.chart,
-            version=release.version,
-            repository_opts={"repo": release.repository} if release.repository else None,
-            namespace=ns,
-            value_yaml_files=[pulumi.StringAsset(release.value_file)] if release.value_file else None,
-            values=values.get(key),
-            skip_crds=not release.crds,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=after),
-        )
-        after = [installed]
+        declare = _release if release.hooks else _chart
+        opts = pulumi.ResourceOptions(parent=parent, depends_on=after)
+        after = [installed := declare(f"{name}-{key}", release, ns, values.get(key), opts)]
         # The URN of a component that a plugin makes is known when its children are there.
-        urns.append(installed.urn)
-    return pulumi.Output.all(ns, *urns).apply(lambda known: str(known[0]))
+        done.append(installed.id if isinstance(installed, pulumi.CustomResource) else installed.urn)
+    return pulumi.Output.all(ns, *done).apply(lambda known: str(known[0]))
+
+
+def _chart(
+    name: str,
+    release: Release,
+    ns: pulumi.Input[str],
+    values: pulumi.Input[Mapping[str, Any]] | None,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    """Declare the objects of a chart."""
+    return Chart(
+        name,
+        name=release.name,
+        chart=release.chart,
+        version=release.version,
+        repository_opts={"repo": release.repository} if release.repository else None,
+        namespace=ns,
+        values=values,
+        skip_crds=not release.crds,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transforms=[forced, sealed(values)])),
+    )
+
+
+def _release(
+    name: str,
+    release: Release,
+    ns: pulumi.Input[str],
+    values: pulumi.Input[Mapping[str, Any]] | None,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    """Declare a release of Helm's, which keeps as many revisions, and forgets as many values, as `helm upgrade`."""
+    return helm.Release(
+        name,
+        name=release.name,
+        chart=release.chart,
+        version=release.version,
+        repository_opts={"repo": release.repository} if release.repository else None,
+        namespace=ns,
+        values=values,
+        skip_crds=not release.crds,
+        max_history=10,
+        # Without values any more, Helm would go on with those of before.
+        reset_values=True,
+        opts=opts,
+    )
 
 
 def unpinned(chart: str, version: str | None, repository: str | None) -> str | None:

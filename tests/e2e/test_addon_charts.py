@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
+from tests.charts import HOOK, served, write_chart
 from tests.checkout import Checkout
 from tests.e2e.previews import changes, fields, steps
-from tests.plugins.kubernetes.charts import served, write_chart
 
 DEPLOYED = "shop-chart:shop/shop"
 DEPLOYMENT = """
@@ -47,12 +46,6 @@ def configure(checkout: Checkout, **values: str) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def up(checkout: Checkout) -> None:
-    """Run ``script/up``, which sees to it that there is a Helm."""
-    done = checkout.run("script/up")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def ready(checkout: Checkout) -> int:
     return int(
         json.loads(checkout.kubectl("get", "deployment", "shop", "-n", "shop", "-o", "json"))["status"]["readyReplicas"]
@@ -63,7 +56,7 @@ def test_a_folder_of_the_project(undone: Checkout) -> None:
     image = undone.outputs()["images"]["inspiration"]
     write_chart(undone.path / "charts" / "shop", {"shop.yaml": DEPLOYMENT}, replicas=1)
     configure(undone, name="shop", chart="charts/shop", values__image=image)
-    up(undone)
+    undone.up()
     assert ready(undone) == 1
     assert steps(undone, "--policy-pack", "policy") == []
 
@@ -87,16 +80,22 @@ def test_a_repository(undone: Checkout, tmp_path: Path) -> None:
     assert refused.returncode != 0
     assert "charts[0]: shop needs a version: the newest one isn't the same for ever" in refused.stdout + refused.stderr
 
-    configure(undone, version="1.2.3")
-    done = undone.run("script/up", "--cluster-only")
-    assert done.returncode == 0, done.stdout + done.stderr
-    helm = shutil.which("helm", path=undone.environment()["PATH"])
-    assert helm
-    with served(tmp_path / "repository", folder, helm=helm) as url:
-        configure(undone, repository=url)
-        up(undone)
+    with served(tmp_path / "repository", folder) as host:
+        configure(undone, version="1.2.3", repository=f"http://{host}")
+        undone.up()
         assert ready(undone) == 1
         assert steps(undone) == []
         done = undone.pulumi("config", "rm", "charts")
         assert done.returncode == 0, done.stderr
         undone.up()
+
+
+def test_a_release_with_hooks(undone: Checkout) -> None:
+    write_chart(undone.path / "charts" / "shop", {"hook.yaml": HOOK})
+    configure(undone, name="shop", chart="charts/shop", hooks="true")
+    undone.up()
+    assert "configmap/migrate" in undone.kubectl("get", "configmaps", "-n", "shop", "-o", "name").split()
+    assert steps(undone) == []
+    done = undone.pulumi("config", "rm", "charts")
+    assert done.returncode == 0, done.stderr
+    undone.up()

@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.charts import write_chart
 from tests.checkout import Checkout, newcomer
-from tests.plugins.kubernetes.charts import write_chart
 from tests.reading import contents
 
 SECRET = """
@@ -95,7 +95,7 @@ def planted(site: Checkout) -> Iterator[Planted]:
     found = Planted(site)
     certificate, key = authority()
     kubeconfig = yaml.safe_load((site.state / "kubeconfig").read_text())
-    token, password = secrets.token_hex(16), secrets.token_hex(16)
+    token, password, another = (secrets.token_hex(16) for _ in range(3))
     kubeconfig["users"].append({"name": "canary", "user": {"token": token}})
     write_chart(site.path / "charts" / "shop", {"secret.yaml": SECRET})
     try:
@@ -105,10 +105,15 @@ def planted(site: Checkout) -> Iterator[Planted]:
         found.set("inspiration:charts[0].name", "shop")
         found.set("inspiration:charts[0].chart", "charts/shop")
         found.set("inspiration:charts[0].values.database.password", password, "--secret")
+        found.set("inspiration:charts[1].name", "released")
+        found.set("inspiration:charts[1].chart", "charts/shop")
+        found.set("inspiration:charts[1].hooks", "true")
+        found.set("inspiration:charts[1].values.database.password", another, "--secret")
         found.canaries |= {
             "certificateAuthority.privateKey": key.splitlines()[1],
             "kubeconfig": token,
             "charts[0].values": password,
+            "charts[1].values": another,
         }
         stop = threading.Event()
         watching = threading.Thread(target=found.watch, args=(stop,))

@@ -2,7 +2,6 @@
 
 import pulumi
 import pytest
-import yaml
 
 from components.addons import cert
 from components.addons.chart import unpinned
@@ -30,8 +29,7 @@ def test_nothing_of_the_chart_stays_when_it_is_removed() -> None:
 
 def test_the_check_of_the_api_is_no_hook() -> None:
     """Helm takes a default of the chart away for null."""
-    [release] = cert.PRODUCT.releases.values()
-    check = yaml.safe_load(release.value_file or "")["startupapicheck"]
+    check = cert.values()["startupapicheck"]
     hooks = [check["jobAnnotations"], check["rbac"]["annotations"], check["serviceAccount"]["annotations"]]
     assert hooks == [None, None, None]
 

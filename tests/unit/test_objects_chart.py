@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.addons.chart import ChartAddon, ChartAddonArgs, unpinned
+from components.addons.chart_objects import forced
 from tests.graph.recorder import Cloud, Recording, record
 
 
@@ -48,6 +50,58 @@ def test_a_folder_needs_nothing_else() -> None:
     found = registered({"chart": "charts/blog", "namespace": "blog", "crds": False})
     inputs = {"name": "blog", "chart": "charts/blog", "namespace": "blog", "skipCrds": True}
     assert found.find("Chart", "blog-chart").inputs == inputs
+
+
+def test_a_release_of_helms_is_asked_for_the_same() -> None:
+    args: ChartAddonArgs = {
+        "chart": "wordpress",
+        "version": "1.2.3",
+        "repository": "https://charts.example.com",
+        "namespace": "blog",
+        "values": {"replicas": 2},
+    }
+    found = registered({**args, "hooks": True})
+    release = found.find("Release", "blog-chart")
+    assert found.outputs[found.find("ChartAddon", "blog").urn] == {"namespace": "blog"}
+    assert release.inputs == {
+        **registered(args).find("Chart", "blog-chart").inputs,
+        "compat": "true",
+        "maxHistory": 10,
+        "resetValues": True,
+    }
+
+
+def transformed(**props: Any) -> dict[str, Any]:
+    """What the transform of all objects makes of one."""
+    args = pulumi.ResourceTransformArgs(True, f"kubernetes:core/v1:{props.get('kind')}", "x", props, OPTIONS)
+    result = forced(args)
+    return dict(result.props) if result else {}
+
+
+OPTIONS = pulumi.ResourceOptions(retain_on_delete=True)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "annotations"),
+    [
+        ({"name": "blog"}, {}),
+        ({"name": "blog", "annotations": {"a": "b"}}, {"a": "b"}),
+        ({"name": "blog", "annotations": {"pulumi.com/patchForce": "false"}}, {"pulumi.com/patchForce": "false"}),
+    ],
+)
+def test_objects_are_taken_over(metadata: dict[str, Any], annotations: dict[str, str]) -> None:
+    annotations = {"pulumi.com/patchForce": "true", **annotations}
+    made = transformed(kind="ConfigMap", metadata=metadata, data={"a": "b"})
+    assert made == {"kind": "ConfigMap", "metadata": {"name": "blog", "annotations": annotations}, "data": {"a": "b"}}
+
+
+def test_a_claim_isnt_waited_for() -> None:
+    made = transformed(kind="PersistentVolumeClaim", metadata={"name": "blog"})
+    assert made["metadata"]["annotations"] == {"pulumi.com/patchForce": "true", "pulumi.com/skipAwait": "true"}
+
+
+def test_the_chart_itself_stays_as_it_is() -> None:
+    assert transformed(chart="wordpress") == {}
 
 
 @pytest.mark.parametrize("level", ["restricted", "baseline", "privileged"])

@@ -9,7 +9,7 @@ from tests.unit.test_settings import load
 from tests.unit.test_settings import project as project
 from tests.unit.test_settings_errors import problems
 
-KEYS = "name, chart, version, repository, namespace, podSecurity, values, crds"
+KEYS = "name, chart, version, repository, namespace, podSecurity, values, crds, hooks"
 NAME = "1 to 53 lower-case letters, digits, hyphens, beginning with a letter, not ending in a hyphen"
 CHART = "a folder of the project, the name of a chart, or a URL"
 REPOSITORY = "the URL of a chart repository, https://…"
@@ -37,10 +37,6 @@ ONE_CHART: dict[str, tuple[dict[str, Any], str]] = {
     "a name with a capital": ({**SHOP, "name": "Shop"}, f'.name: "Shop" given; allowed: {NAME}'),
     "a name of 54 characters": ({**SHOP, "name": "a" * 54}, f'.name: "{"a" * 54}" given; allowed: {NAME}'),
     "an empty chart": ({"name": "shop", "chart": ""}, f'.chart: "" given; allowed: {CHART}'),
-    "a chart that Helm would take for an option": (
-        {**SHOP, "chart": "--post-renderer=x"},
-        f'.chart: "--post-renderer=x" given; allowed: {CHART}',
-    ),
     "a repository with a password": (
         {"name": "shop", "chart": "shop", "version": "1.2.3", "repository": "https://me:hunter2@charts.example.com"},
         ".repository: has a user or a password in it, which would be shown; name one that asks for none",
@@ -77,6 +73,10 @@ ONE_CHART: dict[str, tuple[dict[str, Any], str]] = {
         {**SHOP, "repository": "https://charts.example.com"},
         ': "oci://example.com/shop" is a URL, and repository is given too; allowed: one of them',
     ),
+    "a chart of a repository that is a folder too": (
+        {**SHOP, "chart": "charts", "repository": "https://charts.example.com"},
+        ': "charts" is in the project too, where Helm looks first; rename that',
+    ),
     "a folder that isn't there": ({"name": "shop", "chart": "shop"}, f': "shop" {LOCAL}; {CORRECT}'),
     "a folder without Chart.yaml": ({"name": "shop", "chart": "charts"}, f': "charts" {LOCAL}; {CORRECT}'),
     "upwards": ({"name": "shop", "chart": "../shop"}, f': "../shop" {LOCAL}; {CORRECT}'),
@@ -111,6 +111,11 @@ ONE_CHART: dict[str, tuple[dict[str, Any], str]] = {
         ".values: [] given; allowed: a map of what differs from the chart's values.yaml",
     ),
     "crds that are a text": ({**SHOP, "crds": "no"}, '.crds: "no" given; allowed: true or false'),
+    "hooks that are a text": ({**SHOP, "hooks": "yes"}, '.hooks: "yes" given; allowed: true or false'),
+    "hooks, and a value that is null": (
+        {**SHOP, "hooks": True, "values": {"any": [{"thing": None}]}},
+        ": values have a null, which isn't passed on where hooks is true; name a value",
+    ),
 }
 
 
@@ -151,5 +156,8 @@ def test_good_charts() -> None:
         {"name": "b", "chart": "charts/shop", "version": "1.0.0", "namespace": "c"},
         {"name": "d", "chart": "shop", "repository": "https://charts.example.com", "version": "v1.2.3-rc.1"},
         {"name": "e", **REMOTE, "values": {"any": [{"thing": None}]}, "crds": False},
+        {"name": "f", **REMOTE, "values": {"any": [{"thing": 1}]}, "hooks": True},
     ]
-    assert [chart.namespace for chart in load({"charts": given}).charts] == ["a", "c", "d", "e"]
+    charts = load({"charts": given}).charts
+    assert [chart.namespace for chart in charts] == ["a", "c", "d", "e", "f"]
+    assert [chart.hooks for chart in charts] == [False, False, False, False, True]
