@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi_kubernetes import Provider
 
-from components.manifests import PATCH_FORCE, SKIP_AWAIT
+from components.manifests import PATCH_FORCE, SKIP_AWAIT, annotated
 
 
 class ClusterArgs(TypedDict):
@@ -40,7 +40,7 @@ class Cluster(pulumi.ComponentResource):
             enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.options = pulumi.ResourceOptions(providers=[self.provider], transformations=[annotated])
+        self.options = pulumi.ResourceOptions(providers=[self.provider], transformations=[handled])
         self.register_outputs({})
 
 
@@ -48,13 +48,13 @@ _AWAITED_BY_PODS = ("kubernetes:core/v1:PersistentVolumeClaim", "kubernetes:core
 """What is ready when the pods are that use it, or are behind it.
 
 Pulumi's own rules are of no use for them. A Service would take ten seconds more. A claim whose class binds it when its
-first pod comes (``WaitForFirstConsumer``) counts as ready while it is *unbound*: a change of one that is in use fails after
-five minutes.
+first pod comes (``WaitForFirstConsumer``) counts as ready while it is *unbound*: a change of one that is in use fails
+after five minutes.
 Source: https://github.com/pulumi/pulumi-kubernetes/blob/v4.25.0/provider/pkg/await/awaiters.go
 """
 
 
-def annotated(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+def handled(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
     """Give an object the annotations that tell Pulumi how to handle it: a transformation of resources.
 
     Source: https://www.pulumi.com/docs/iac/concepts/options/transformations/
@@ -63,7 +63,6 @@ def annotated(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransfo
     if not args.type_.startswith("kubernetes:") or not isinstance(metadata, Mapping):
         return None
     # A field that was edited by hand is shown by a refresh, and repaired; by default, that would be a conflict.
-    added = {**PATCH_FORCE, **(SKIP_AWAIT if args.type_ in _AWAITED_BY_PODS else {})}
-    annotations = {**added, **(metadata.get("annotations") or {})}
-    props = {**args.props, "metadata": {**metadata, "annotations": annotations}}
+    annotations = {**PATCH_FORCE, **(SKIP_AWAIT if args.type_ in _AWAITED_BY_PODS else {})}
+    props = {**args.props, "metadata": annotated(metadata, annotations)}
     return pulumi.ResourceTransformationResult(props, args.opts)

@@ -56,6 +56,11 @@ SKIP_AWAIT: Mapping[str, str] = {"pulumi.com/skipAwait": "true"}
 """Annotation of objects that Pulumi doesn't wait for."""
 
 
+def annotated(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> Manifest:
+    """Return an object's metadata with ``annotations``; what it says itself of them wins."""
+    return {**metadata, "annotations": {**annotations, **(metadata.get("annotations") or {})}}
+
+
 def selector(name: str) -> dict[str, str]:
     """Return the labels that tell the pods of the workload ``name`` from others. They can't change later."""
     return {"app.kubernetes.io/name": name}

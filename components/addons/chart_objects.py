@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import pulumi
 
-from components.manifests import PATCH_FORCE, SKIP_AWAIT
+from components.manifests import PATCH_FORCE, SKIP_AWAIT, annotated
 
 Transformed: TypeAlias = pulumi.ResourceTransformResult | None
 
@@ -16,9 +16,8 @@ def forced(args: pulumi.ResourceTransformArgs) -> Transformed:
     if not isinstance(metadata, Mapping):
         return None  # the chart itself
     # A claim of a class that binds it when its first pod comes is ready, to the provider, while it is unbound only.
-    added = {**PATCH_FORCE, **(SKIP_AWAIT if args.type_.endswith(":PersistentVolumeClaim") else {})}
-    annotations = {**added, **metadata.get("annotations", {})}
-    props = {**args.props, "metadata": {**metadata, "annotations": annotations}}
+    annotations = {**PATCH_FORCE, **(SKIP_AWAIT if args.type_.endswith(":PersistentVolumeClaim") else {})}
+    props = {**args.props, "metadata": annotated(metadata, annotations)}
     return pulumi.ResourceTransformResult(props, args.opts)
 
 
