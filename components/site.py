@@ -130,8 +130,10 @@ def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], arg
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 a mount point in the pod
     }
+    # Pulumi knows of no deadline but one for all of an update, which replaces pod after pod.
+    deadline = {"pulumi.com/timeoutSeconds": str(args["progress_deadline_seconds"] * max(args["replicas"], 1))}
     return {
-        "metadata": {**metadata(name, ns, "site"), "annotations": dict(DELETED_IN_BACKGROUND)},
+        "metadata": {**metadata(name, ns, "site"), "annotations": {**DELETED_IN_BACKGROUND, **deadline}},
         "spec": {
             "replicas": args["replicas"],
             "revisionHistoryLimit": 3,

@@ -21,11 +21,12 @@ from embedded.paths import PROJECT
 from embedded.stack import STACK
 
 
-def show(console: Console, stack: str | None = None) -> bool:
+def show(console: Console, stack: str | None = None, *, problems_only: bool = False) -> bool:
     """Print how each component of a stack is, and why it isn't healthy; return whether all are.
 
     Args:
         console: Where to print it.
+        problems_only: Print only what isn't healthy, and why.
         stack: Its name, where it is one of the user's own: then Pulumi, its state and the cluster are those that the
             user's environment and the stack's configuration say. By default, that of the embedded cluster.
 
@@ -48,13 +49,15 @@ def show(console: Console, stack: str | None = None) -> bool:
         console.print(f"what the stack has deployed: unknown, {error}", markup=False, soft_wrap=True)
         return False
     if inspected:
-        render(console, inspected)
-    else:
+        render(console, inspected, problems_only=problems_only)
+    elif not problems_only:
         console.print(f"Nothing is deployed: {'pulumi up' if stack else 'script/up'} does that.")
     return not any(problems for _, problems in inspected)
 
 
-def render(console: Console, inspected: Sequence[tuple[Component, Sequence[Problem]]]) -> None:
+def render(
+    console: Console, inspected: Sequence[tuple[Component, Sequence[Problem]]], *, problems_only: bool = False
+) -> None:
     """Print a line for each component, then what is wrong."""
     table = Table(box=None, pad_edge=False)
     for heading in ("component", "health", "page"):
@@ -63,7 +66,8 @@ def render(console: Console, inspected: Sequence[tuple[Component, Sequence[Probl
         state = Text("unhealthy", "bold red") if problems else Text("healthy")
         url = component.url or ""
         table.add_row(Text(component.name), state, Text(url, f"link {url}" if url else ""))
-    console.print(table)
+    if not problems_only:
+        console.print(table)
     for component, problems in inspected:
         for problem in problems:
             console.print(Text(f"{component.name}: ", "bold") + Text(problem.what), soft_wrap=True)

@@ -19,7 +19,7 @@ from embedded import images, stack, toolchain
 from embedded.cluster import preflight
 from embedded.cluster.cluster import Cluster
 from embedded.cluster.plan import Ports
-from embedded.commands import connection
+from embedded.commands import connection, health
 from embedded.commands.exclusive import exclusive
 from embedded.errors import Failure
 from embedded.images import catalogue
@@ -78,6 +78,9 @@ def _run(
         stage.failed = code != 0
     cluster.rest()
     if code != 0:
+        # Pulumi tells that something isn't ready, and not always why.
+        with contextlib.suppress(Failure):
+            health.show(progress.console, problems_only=True)
         raise Failure(
             "`pulumi up` failed: the reasons are above, below “Diagnostics”",
             fix="put them right and run script/up again, which goes on from there; script/up --status tells what isn't "

@@ -33,6 +33,7 @@ def test_what_keeps_a_new_version_from_serving_is_named(undone: Checkout) -> Non
     with losing_nothing(*names):
         said = fails(undone)
 
+    assert said.count("failed to fully initialize or become live") >= len(names)
     for name in names:
         assert f"Deployment {name}/{name} isn't ready: " in said
     assert f"and nothing moved for {SECONDS} s" in said
