@@ -65,7 +65,7 @@ if addons.registry:
             "node_port": settings.registry.node_port,
             "size": addons.registry.size,
             "storage_class": storage_class,
-            "source_ranges": addons.registry.source_ranges,
+            "source_ranges": addons.registry.source_ranges or [],
         },
         in_cluster,
     ).address

@@ -1,6 +1,7 @@
 """The stack's configuration, typed and checked as a whole before any resource is registered.
 
-``Pulumi.yaml`` describes the keys; :mod:`settings.models` has what is allowed in them.
+``Pulumi.yaml`` describes the keys, and its name of the project is what they begin with; :mod:`settings.models` has what
+is allowed in them.
 """
 
 import json
@@ -28,12 +29,18 @@ from settings.models import (
     RegistrySettings,
     SiteSettings,
 )
-from settings.problems import describe, dotted, keys, unknown_key
+from settings.problems import describe, dotted, keys, qualified, unknown_key
 
-PROJECT = "inspiration"
-"""Prefix of the configuration's keys: the name in ``Pulumi.yaml``."""
+PROGRAM = "inspiration"
+"""What the project is called unless somebody gives it another name in ``Pulumi.yaml``."""
 
 T = TypeVar("T")
+
+DEFAULT_SITE: Mapping[str, Any] = {"name": "inspiration", "healthPath": "/healthz"}
+"""The site where the configuration has no list of them: the folder ``site``."""
+
+KEPT_SECRET: Mapping[str, str] = {"certificateAuthority": "privateKey", "charts": "values", "kubeconfig": ""}
+"""Keys to what of them is secret in the stack's state, too: an option of the map, or of the list's maps, or all."""
 
 TEXTS = ("kubeconfig", "context", "domain")
 """Keys that hold text; the others hold structures, which Pulumi hands over as JSON."""
@@ -57,7 +64,7 @@ class Settings(Model):
     context: str | None = None
     domain: Host = "localhost"
     sites: list[SiteSettings] = Field(
-        default_factory=lambda: [{"name": "inspiration", "healthPath": "/healthz"}],
+        default_factory=lambda: [DEFAULT_SITE],
         validate_default=True,
         description=f"a list of sites, each a map of {', '.join(keys(SiteSettings))}",
     )
@@ -88,7 +95,9 @@ class Settings(Model):
     def _complete_sites(cls, sites: Any, info: ValidationInfo) -> Any:
         """Fill in what depends on other keys, where those are valid."""
         domain = info.data.get("domain", "localhost")
-        return [_completed(site, domain) for site in sites] if isinstance(sites, list) else sites
+        if not isinstance(sites, list):
+            return sites
+        return [_completed(site, domain) for site in [*map(_first, sites[:1]), *sites[1:]]]
 
     @field_validator("addons", mode="before")
     @classmethod
@@ -135,13 +144,17 @@ class Settings(Model):
         """
         names = keys(cls)
         raw = {name: value for name in names if (value := _value(name)) is not None}
-        secrets = [name for name in names if pulumi.runtime.is_config_secret(f"{PROJECT}:{name}")]
-        clashes = Clashes(PROJECT, secrets)
-        problems = [*_unknown(names), *check_kubeconfig(raw.get("kubeconfig"), raw.get("context"), environ, secrets)]
+        secrets = [name for name in names if pulumi.runtime.is_config_secret(qualified(name))]
+        clashes = Clashes(secrets)
+        problems = [
+            *_unknown(names),
+            *(line for name in secrets for line in _not_kept(name, raw.get(name))),
+            *check_kubeconfig(raw.get("kubeconfig"), raw.get("context"), environ, secrets),
+        ]
         try:
             settings = cls.model_validate(raw)
         except ValidationError as error:
-            problems += describe(error, cls, PROJECT, secrets)
+            problems += describe(error, cls, secrets)
             # What depends on an invalid key is looked at as if that key were unset.
             invalid = {details["loc"][0] for details in error.errors() if len(details["loc"]) == 1}
             usable = {name: value for name, value in raw.items() if name not in invalid}
@@ -156,6 +169,20 @@ class Settings(Model):
         return settings
 
 
+def _first(site: Any) -> Any:
+    """Return the first site as the default one where it has no name.
+
+    The default list isn't in the stack's file. What ``pulumi config set --path 'sites[0].tls' true`` writes there is a
+    site that has nothing else, and before ``sites[1].name`` comes ``null``.
+    """
+    if site is not None and (not isinstance(site, dict) or "name" in site):
+        return site
+    given = site or {}
+    # The page of another folder or image is its own.
+    same = "image" not in given and given.get("source", "site") == "site"
+    return {**DEFAULT_SITE, **given} if same else {"name": DEFAULT_SITE["name"], **given}
+
+
 def _completed(site: Any, domain: str) -> Any:
     if not isinstance(site, dict):
         return site
@@ -168,7 +195,7 @@ def _completed(site: Any, domain: str) -> Any:
 
 
 def _value(name: str) -> Any:
-    text = pulumi.Config(PROJECT).get(name)
+    text = pulumi.Config().get(name)
     # Empty is what Pulumi.yaml gives as the default of texts that may be left unset.
     if not text or name in TEXTS:
         return text or None
@@ -178,21 +205,48 @@ def _value(name: str) -> Any:
         return text
 
 
+def _not_kept(name: str, value: Any) -> Iterator[str]:
+    """Yield a line if the key ``name``, in which a secret is, has nothing that is kept secret in the stack's state.
+
+    Pulumi hands over a structure as a whole, and doesn't say which of its values were set with ``--secret``. Most end
+    up in names, host names and URLs, where everybody sees them; so they are refused rather than marked.
+    """
+    part = KEPT_SECRET.get(name)
+    if part is None:
+        yield (
+            f"{qualified(name)}: a secret is in it, and nothing of it is kept secret in the stack's state; "
+            "set it without --secret"
+        )
+    elif part and not any(isinstance(each, dict) and each.get(part) for each in _as_list(value)):
+        yield (
+            f"{qualified(name)}: a secret is in it, and only {part} is kept secret in the stack's state; "
+            "set all else without --secret"
+        )
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def _unknown(names: list[str]) -> Iterator[str]:
     """Yield a line for each key of the stack that is none of the ``names``, its namespace mistyped perhaps."""
+    project = pulumi.get_project()
     # pulumi.Config reads single keys only; these are the two places where it looks for them.
     for key in sorted({**get_config_env(), **CONFIG.get()}):
         namespace, _, name = key.partition(":")
-        if namespace == PROJECT and name not in names:
-            yield unknown_key(f"{PROJECT}:{dotted((name,))}", name, names)
-        elif namespace != PROJECT and get_close_matches(namespace, [PROJECT], cutoff=0.8):
-            yield f"{namespace}:{dotted((name,))}: unknown key; did you mean {PROJECT}:{name}?"
+        if namespace == project and name not in names:
+            yield unknown_key(qualified(dotted((name,))), name, names)
+        # Also from when the project had its first name.
+        elif namespace != project and (namespace == PROGRAM or get_close_matches(namespace, [project], cutoff=0.8)):
+            yield f"{namespace}:{dotted((name,))}: unknown key; did you mean {qualified(name)}?"
 
 
 def _valid_sites(model: type[Settings], raw: Mapping[str, Any]) -> Iterator[tuple[int, SiteSettings]]:
     sites = raw.get("sites")
     others = {"domain": raw["domain"]} if "domain" in raw else {}
     for index, site in enumerate(sites if isinstance(sites, list) else []):
+        if index and not (isinstance(site, dict) and "name" in site):
+            continue  # alone, it would be the first one
         try:
             yield index, model.model_validate({**others, "sites": [site]}).sites[0]
         except ValidationError:

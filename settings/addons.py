@@ -7,16 +7,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from settings.catalogue import CiliumSettings, GpuSettings, IstioSettings, LinkerdSettings, RancherSettings
-from settings.models import LABEL, RESERVED_NAMES, Address, AddressRange, Host, Model, NodePort, problem
+from settings.models import LABEL, RESERVED_NAMES, Address, AddressRange, Host, Memory, Model, NodePort, problem
 from settings.problems import keys, shown
 
-StorageQuantity = Annotated[
-    str,
-    Field(
-        pattern=r"^[1-9][0-9]{0,14}(\.[0-9]{1,3})?(k|M|G|T|Ki|Mi|Gi|Ti)?$",
-        description='a Kubernetes quantity of storage, such as "8Gi"',
-    ),
-]
+StorageQuantity = Annotated[Memory, Field(description='a Kubernetes quantity of storage, such as "8Gi"')]
 
 
 def _node_path(path: str) -> str:

@@ -6,7 +6,7 @@ from typing import TypeVar
 from settings.addons import AddonSettings
 from settings.charts import ChartSettings
 from settings.models import IngressSettings, RegistrySettings, SiteSettings
-from settings.problems import MASK
+from settings.problems import MASK, qualified
 
 T = TypeVar("T")
 
@@ -15,12 +15,10 @@ class Clashes:
     """Finds clashes, one line each.
 
     Args:
-        namespace: What the keys begin with.
         secrets: Top-level keys whose values are not shown.
     """
 
-    def __init__(self, namespace: str, secrets: Collection[str]) -> None:
-        self._namespace = namespace
+    def __init__(self, secrets: Collection[str]) -> None:
         self._secrets = secrets
 
     def of_sites(self, sites: Iterable[tuple[int, SiteSettings]], pages: Mapping[str, str]) -> Iterator[str]:
@@ -73,4 +71,4 @@ class Clashes:
     def _taken(self, key: str, value: str, owner: str, other: str) -> str:
         tops = {part.partition(".")[0].partition("[")[0] for part in (key, owner)}
         shown = MASK if tops.intersection(self._secrets) else value
-        return f"{self._namespace}:{key}: {shown} is taken by {self._namespace}:{owner}; give one of them {other}"
+        return f"{qualified(key)}: {shown} is taken by {qualified(owner)}; give one of them {other}"

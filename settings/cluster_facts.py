@@ -1,8 +1,10 @@
 """What a cluster has already, as far as the stack's configuration depends on it."""
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypeAlias
 
 import yaml
@@ -21,8 +23,19 @@ PATHS: Mapping[str, str] = {
     # Where developers' tools look for a registry: KEP-1755, "Communicating a local registry".
     "registry": "/api/v1/namespaces/kube-public/configmaps/local-registry-hosting",
     "metrics_api": "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io",
+    "nodes": "/api/v1/nodes",
+    "daemon_sets": "/apis/apps/v1/daemonsets",
 }
 """What the API server is asked for, by the name of the fact."""
+
+ENFORCERS = re.compile(
+    r"(.*-)?(anetd|antrea-agent|azure-npm|calico-node|canal|cilium|kube-network-policies|kube-ovn-cni|kube-router"
+    r"|ovnkube-node|weave-net)"
+)
+"""Names of the DaemonSets that enforce NetworkPolicies, whoever installed them.
+
+Not kindnet, whose older versions don't; and kind's nodes have no public addresses.
+"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,16 @@ class FoundRegistry(Found):
 
 
 @dataclass(frozen=True)
+class Node:
+    """A machine of the cluster."""
+
+    addresses: tuple[str, ...] = ()
+    """Its own, inside of the cluster's network and on the internet."""
+    overlay_addresses: tuple[str, ...] = ()
+    """Those with which it may send something to the pods of other nodes, where the pods have a network of their own."""
+
+
+@dataclass(frozen=True)
 class ClusterFacts:
     """What a cluster has already."""
 
@@ -78,6 +101,9 @@ class ClusterFacts:
     ingress_classes: tuple[FoundClass, ...] = ()
     registry: FoundRegistry | None = None
     metrics_api: Found | None = None
+    nodes: tuple[Node, ...] = ()
+    enforces_policies: bool = False
+    """Whether something is seen that enforces NetworkPolicies. There may be more: it needn't be a DaemonSet."""
     denied: Mapping[str, str] = field(default_factory=dict)
     """What these credentials may not ask: name of the fact to the API server's words."""
 
@@ -103,6 +129,8 @@ def facts_of(documents: Mapping[str, Document | None], stack: str, denied: Mappi
         ),
         registry=FoundRegistry(*_whose(registry, stack), _host(registry)) if registry else None,
         metrics_api=Found(*_whose(metrics_api, stack)) if metrics_api else None,
+        nodes=tuple(map(_node, _items(documents.get("nodes")))),
+        enforces_policies=_enforces_policies(documents.get("version"), documents.get("daemon_sets")),
         denied=denied,
     )
 
@@ -152,6 +180,47 @@ def _host(config_map: Document) -> str | None:
         return None
     host = hosting.get("host") if isinstance(hosting, dict) else None
     return host if isinstance(host, str) else None
+
+
+def _node(item: Document) -> Node:
+    annotations = item["metadata"].get("annotations") or {}
+    known = (item.get("status") or {}).get("addresses") or ()
+    own = [each["address"] for each in known if each.get("type") in ("InternalIP", "ExternalIP")]
+    tunnels = [annotations[name] for name in sorted(annotations) if _CALICO_TUNNEL.fullmatch(name)]
+    # Flannel's device has the first address of the node's range, the bridge or the gateway of its pods the second.
+    # Where Calico hands out the addresses, these may be pods'. Canal is Flannel with Calico's policies.
+    of_calico, of_flannel = (
+        any(name.startswith(prefix) for name in annotations) for prefix in ("projectcalico.org/IPv", "flannel.")
+    )
+    ranges = () if of_calico and not of_flannel else _pod_ranges(item)
+    return Node(tuple(own), (*tunnels, *(str(each[index]) for each in ranges for index in (0, 1))))
+
+
+_CALICO_TUNNEL = re.compile(r"projectcalico\.org/IPv[46](IPIP|VXLAN)TunnelAddr")
+
+
+def _pod_ranges(node: Document) -> Iterator[IPv4Network | IPv6Network]:
+    for text in (node.get("spec") or {}).get("podCIDRs") or ():
+        known = ip_network(text)
+        if known.num_addresses > 1:
+            yield known
+
+
+def _enforces_policies(version: Document | None, daemon_sets: Document | None) -> bool:
+    # The program k3s has kube-router in itself.
+    if "+k3s" in str((version or {}).get("gitVersion", "")):
+        return True
+    return any(
+        ENFORCERS.fullmatch(item["metadata"]["name"]) or "--enable-network-policy=true" in _arguments(item)
+        for item in _items(daemon_sets)
+    )
+
+
+def _arguments(daemon_set: Document) -> Iterator[str]:
+    """Yield the arguments of its containers: by one of them, Amazon's aws-node enforces NetworkPolicies."""
+    containers = (((daemon_set.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or ()
+    for container in containers:
+        yield from container.get("args") or ()
 
 
 def _version(document: Document | None) -> tuple[int, int] | None:

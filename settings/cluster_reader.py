@@ -17,7 +17,7 @@ from settings.cluster_facts import PATHS, ClusterFacts, facts_of, refusal
 from settings.connection import PROXIES, Cluster, User, connection_of
 from settings.credentials import CredentialsError, granted, headers_of, tls_of
 from settings.kubeconfig import UnusableError
-from settings.problems import shown
+from settings.problems import qualified, shown
 from settings.proxies import proxy_of
 
 if TYPE_CHECKING:
@@ -62,19 +62,21 @@ class ApiServer:
         try:
             connection = connection_of(kubeconfig, context, environ)
         except UnusableError as problem:
-            raise SettingsError([f"inspiration:kubeconfig: {problem}"]) from None
+            raise SettingsError([f"{qualified('kubeconfig')}: {problem}"]) from None
         # Takes a quarter of a second to import, which is better spent once the configuration is known to be valid.
         from kubernetes.client import ApiClient
 
         cluster, user = connection.cluster, connection.user
         called = "the current context" if context is None else f"context {shown(context)}"
         self._where = f"{cluster.server}, of {called},"
+        # Threads that ask know nothing of Pulumi's context.
+        self._key = qualified("context")
         if user.exec:
             try:
                 user = user.model_copy(update=granted(user.exec, cluster))
             except CredentialsError as error:
                 text = f"the credentials of {called} can't be had: {_line(error)}"
-                raise SettingsError([f"inspiration:context: {text}"]) from None
+                raise SettingsError([f"{self._key}: {text}"]) from None
         self._headers = [(name, value.encode().decode("latin-1")) for name, value in headers_of(user)]
         configuration = _configuration(cluster, user)
         try:
@@ -133,7 +135,7 @@ class ApiServer:
         return document
 
     def _problem(self, text: str) -> SettingsError:
-        return SettingsError([f"inspiration:context: {self._where} {text}"])
+        return SettingsError([f"{self._key}: {self._where} {text}"])
 
     def _untrusted(self, error: Exception) -> SettingsError:
         why = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
@@ -199,11 +201,11 @@ def _sign_in(configuration: Configuration, user: User) -> None:
     try:
         config.load_kube_config_from_dict(kubeconfig, "one", configuration, persist_config=False)
     except config.ConfigException as error:
-        raise SettingsError([f"inspiration:kubeconfig: {_line(error)}; correct it, or write it again"]) from None
+        raise SettingsError([f"{qualified('kubeconfig')}: {_line(error)}; correct it, or write it again"]) from None
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         # What else the client stumbles over, in words that say nothing to who wrote the file.
         text = "its clusters, users and contexts aren't those of a kubeconfig; write it again"
-        raise SettingsError([f"inspiration:kubeconfig: {text}"]) from None
+        raise SettingsError([f"{qualified('kubeconfig')}: {text}"]) from None
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from settings.problems import MASK, shown
+from settings.problems import MASK, qualified, shown
 
 Entry: TypeAlias = Mapping[str, Any]
 """What a kubeconfig says of a context, a cluster or a user, in its own keys."""
@@ -83,12 +83,13 @@ def check_kubeconfig(
         if context is None and not contexts:
             raise UnusableError(f"{where} has no contexts; {_FIX}")
     except UnusableError as problem:
-        return [f"inspiration:kubeconfig: {problem}"]
+        return [f"{qualified('kubeconfig')}: {problem}"]
+    key = qualified("context")
     if context is None:
         context = config.current
         given = f"not set, and the current context of {where}, {shown(context)}, isn't in it"
         if context is None:
-            return [f"inspiration:context: not set, and {where} has no current context; allowed: {', '.join(contexts)}"]
+            return [f"{key}: not set, and {where} has no current context; allowed: {', '.join(contexts)}"]
     else:
         value = MASK if "context" in secrets else shown(context)
         given = f"{value} given, which isn't in {where}"
@@ -98,7 +99,7 @@ def check_kubeconfig(
     hint = f"did you mean {close[0]}? " if close else ""
     listed = ", ".join(contexts) or "none"
     embedded = f"; {_EMBEDDED}" if context == "inspiration" else ""
-    return [f"inspiration:context: {given}; {hint}allowed: {listed}{embedded}"]
+    return [f"{key}: {given}; {hint}allowed: {listed}{embedded}"]
 
 
 def merged(kubeconfig: str | None, environ: Mapping[str, str], is_secret: bool = False) -> Kubeconfig:

@@ -6,9 +6,10 @@ from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from settings.base import Model as Model
+from settings.base import fraction
 from settings.problems import problem as problem
 from settings.problems import problem_of_secret, shown
 from settings.sources import folder_of_site
@@ -35,12 +36,6 @@ ADDON_NAMESPACES: Mapping[str, str] = {
 
 RESERVED_NAMES = frozenset({"default", *ADDON_NAMESPACES})
 """Namespaces of the cluster and of the addons, besides those that begin with ``kube-``."""
-
-
-class Model(BaseModel):
-    """A map of the configuration: no unknown keys, no silent conversions (``"3"`` is no number, ``true`` isn't 1)."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
 
 
 def _site_name(name: str) -> str:
@@ -127,6 +122,7 @@ UrlPath = Annotated[
 ]
 Quantity = Annotated[
     str,
+    BeforeValidator(fraction),
     Field(
         pattern=r"^([1-9][0-9]{0,14}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?|0\.[0-9]{0,2}[1-9])$",
         description='a Kubernetes quantity, such as "100m" (of a CPU) or "64Mi" (of memory)',
@@ -134,6 +130,7 @@ Quantity = Annotated[
 ]
 Memory = Annotated[
     str,
+    BeforeValidator(fraction),
     # No "m": a thousandth of a byte is always meant to be a megabyte.
     Field(
         pattern=r"^[1-9][0-9]{0,14}(\.[0-9]{1,3})?(k|M|G|T|Ki|Mi|Gi|Ti)?$",

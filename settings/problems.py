@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Any, TypeAlias, get_args
 
+import pulumi
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
@@ -22,6 +23,12 @@ MASK = "[secret]"
 """Shown in place of a secret value."""
 
 
+def qualified(key: str) -> str:
+    """Return a key of the configuration as Pulumi's commands and the stack's file have it, with the project's name."""
+    # Asked at each call: whoever gives the project in Pulumi.yaml another name has the keys under that one.
+    return f"{pulumi.get_project()}:{key}"
+
+
 def problem(text: str) -> PydanticCustomError:
     """Return the error whose line has ``text`` after the key, in place of the description."""
     return PydanticCustomError("problem", "{text}", {"text": text})
@@ -32,14 +39,14 @@ def problem_of_secret(text: str) -> PydanticCustomError:
     return PydanticCustomError("problem_of_secret", "{text}", {"text": text})
 
 
-def describe(error: ValidationError, model: type[BaseModel], namespace: str, secrets: Collection[str]) -> Iterator[str]:
-    """Yield one line for each of the errors of a ``model``, whose top-level keys have the prefix ``namespace:``.
+def describe(error: ValidationError, model: type[BaseModel], secrets: Collection[str]) -> Iterator[str]:
+    """Yield one line for each of the errors of a ``model``, that of the whole configuration.
 
-    The values of the top-level keys ``secrets`` are not shown, nor are those of fields with ``repr=False``.
+    The values of its keys ``secrets`` are not shown, nor are those of fields with ``repr=False``.
     """
     for details in error.errors(include_url=False):
         path = details["loc"]
-        key = f"{namespace}:{dotted(path)}"
+        key = qualified(dotted(path))
         is_secret = path[0] in secrets or not all(field.repr for field in _fields(model, path))
         match details["type"]:
             case "default_factory_not_called":

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from components.addons.ingress import DEFAULT_CLASS
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.addons.registry import NAMESPACE as REGISTRY_NAMESPACE
-from settings import PROJECT, Settings, SettingsError
+from settings import Settings, SettingsError
 from settings.addons import AddonSettings, Detected
 from settings.cluster_facts import ClusterFacts, Found, FoundClass
 from settings.models import ADDON_NAMESPACES
-from settings.problems import shown
+from settings.problems import qualified, shown
+from settings.registry_access import admitted, unclosed
 
 OLDEST = (1, 30)
 """The oldest Kubernetes that has all that is declared: the pause of a pod before it ends (KEP-3960) came last."""
@@ -27,7 +28,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 """Addon to the addons whose part somebody has to do for it, be it the addon or what the cluster has already."""
 
-PAGES = frozenset({f"{PROJECT}:addons.dashboard", f"{PROJECT}:addons.prometheus"})
+PAGES = frozenset({"addons.dashboard", "addons.prometheus"})
 """What a Gateway can lead to in place of an ingress controller."""
 
 FACT: Mapping[str, str] = {
@@ -50,8 +51,8 @@ def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
         have, need = (f"{major}.{minor}" for major, minor in (facts.version, OLDEST))
         raise SettingsError(
             [
-                f"{PROJECT}:context: the cluster runs Kubernetes {have}, and {need} or newer is needed; upgrade it, or "
-                "set another context"
+                f"{qualified('context')}: the cluster runs Kubernetes {have}, and {need} or newer is needed; upgrade "
+                "it, or set another context"
             ]
         )
     addons = _deployed(settings, facts)
@@ -65,9 +66,13 @@ def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
         *_unused_registry(settings, addons),
         *_without_storage(addons, facts),
         *_without_controller(settings, addons, facts),
+        *unclosed(addons.registry, settings.registry.node_port, facts),
     ]
     if problems:
         raise SettingsError(problems)
+    if addons.registry:
+        registry = addons.registry.model_copy(update={"source_ranges": admitted(addons.registry, facts)})
+        addons = addons.model_copy(update={"registry": registry})
     return settings.model_copy(
         update={
             "addons": addons,
@@ -129,10 +134,10 @@ def _unused_registry(settings: Settings, addons: AddonSettings) -> Iterator[str]
     server = settings.registry.address.partition("/")[0]
     port = settings.registry.node_port
     if addons.registry and _elsewhere(settings) and server.rpartition(":")[2] != str(port):
+        addon = qualified("addons.registry")
         yield (
-            f"{PROJECT}:registry.address: {shown(settings.registry.address)} given, and the registry of "
-            f"{PROJECT}:addons.registry listens on port {port} of the nodes; set {PROJECT}:addons.registry to auto or "
-            f"false, or remove the address"
+            f"{qualified('registry.address')}: {shown(settings.registry.address)} given, and the registry of {addon} "
+            f"listens on port {port} of the nodes; set {addon} to auto or false, or remove the address"
         )
 
 
@@ -164,32 +169,37 @@ def _preferred(classes: list[FoundClass]) -> FoundClass | None:
 
 
 def _without_controller(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
-    wanted_by = [*([f"{PROJECT}:sites"] if settings.sites else []), *_needing("ingress", addons)]
+    wanted_by = [*(["sites"] if settings.sites else []), *_needing("ingress", addons)]
     if settings.ingress.passthrough == "gateway":
         wanted_by = [key for key in wanted_by if key not in PAGES]
     if addons.ingress or not wanted_by or "ingress_classes" in facts.denied:
         return
+    addon, class_name = qualified("addons.ingress"), qualified("ingress.className")
     given, others = settings.ingress.class_name, _others(facts.ingress_classes, facts)
     allowed = ", ".join(each.name for each in others)
     if not others:
         yield (
-            f"{PROJECT}:addons.ingress: false given, and the cluster has no IngressClass, which "
-            f"{' and '.join(wanted_by)} need; set it to auto or true"
+            f"{addon}: false given, and the cluster has no IngressClass, which {_listed(wanted_by)} need; set it to "
+            "auto or true"
         )
     elif given == "auto" and not _preferred(others):
         yield (
-            f"{PROJECT}:ingress.className: auto given, and the cluster has several IngressClasses, and none is the "
-            f"only default one; allowed: {allowed}"
+            f"{class_name}: auto given, and the cluster has several IngressClasses, and none is the only default one; "
+            f"allowed: {allowed}"
         )
     elif given != "auto" and not any(each.name == given for each in others):
         yield (
-            f"{PROJECT}:ingress.className: {shown(given)} given, and there is no such IngressClass; "
-            f"allowed: auto, {allowed}; or set {PROJECT}:addons.ingress to auto or true"
+            f"{class_name}: {shown(given)} given, and there is no such IngressClass; allowed: auto, {allowed}; or set "
+            f"{addon} to auto or true"
         )
 
 
 def _needing(needed: str, addons: AddonSettings) -> list[str]:
-    return [f"{PROJECT}:addons.{name}" for name in addons.deployed if needed in NEEDS.get(name, ())]
+    return [f"addons.{name}" for name in addons.deployed if needed in NEEDS.get(name, ())]
+
+
+def _listed(keys: list[str]) -> str:
+    return " and ".join(map(qualified, keys))
 
 
 def _without_storage(addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
@@ -198,8 +208,8 @@ def _without_storage(addons: AddonSettings, facts: ClusterFacts) -> Iterator[str
         return
     if not _defaults(facts.storage_classes, facts):
         yield (
-            f"{PROJECT}:addons.storage: false given, and the cluster has no default StorageClass, which "
-            f"{' and '.join(wanted_by)} need; set it to auto or true, or make one of the cluster's the default"
+            f"{qualified('addons.storage')}: false given, and the cluster has no default StorageClass, which "
+            f"{_listed(wanted_by)} need; set it to auto or true, or make one of the cluster's the default"
         )
 
 
@@ -208,14 +218,14 @@ def _undecided(settings: Settings, facts: ClusterFacts) -> Iterator[str]:
     for name in _on_auto(settings.addons):
         if refused := facts.denied.get(FACT[name]):
             yield (
-                f"{PROJECT}:addons.{name}: auto given, and {refused}; set it to true or false, or use credentials that "
-                "may"
+                f"{qualified(f'addons.{name}')}: auto given, and {refused}; set it to true or false, or use "
+                "credentials that may"
             )
     unnamed = settings.ingress.class_name == "auto" and not settings.addons.ingress
     if unnamed and (refused := facts.denied.get("ingress_classes")):
-        yield f"{PROJECT}:ingress.className: auto given, and {refused}; name it, or use credentials that may"
+        yield f"{qualified('ingress.className')}: auto given, and {refused}; name it, or use credentials that may"
     if refused := facts.denied.get("namespaces"):
-        yield f"{PROJECT}:context: {refused}, and the stack makes some; use the credentials of an administrator"
+        yield f"{qualified('context')}: {refused}, and the stack makes some; use the credentials of an administrator"
 
 
 def _taken(addons: AddonSettings, facts: ClusterFacts, class_name: str) -> Iterator[tuple[str, str]]:
@@ -230,8 +240,8 @@ def _taken(addons: AddonSettings, facts: ClusterFacts, class_name: str) -> Itera
     for name in addons.deployed:
         kind, found = objects.get(name, ("", None))
         if found and facts.foreign(found):
-            other = f", or another {PROJECT}:ingress.className" if name == "ingress" else ""
-            key = f"{PROJECT}:addons.{name}"
+            other = f", or another {qualified('ingress.className')}" if name == "ingress" else ""
+            key = qualified(f"addons.{name}")
             yield name, f"{key}: the {kind} {found.name} is {found.whose}; set it to auto or false{other}"
 
 
@@ -250,7 +260,7 @@ def _taken_namespaces(settings: Settings, addons: AddonSettings, facts: ClusterF
         if found.name in wanted and facts.foreign(found):
             key, other = wanted[found.name]
             yield (
-                f"{PROJECT}:{key}: the namespace {found.name} is {found.whose}; set it to {other}, or remove that "
+                f"{qualified(key)}: the namespace {found.name} is {found.whose}; set it to {other}, or remove that "
                 "namespace"
             )
 
@@ -264,6 +274,6 @@ def _taken_ports(settings: Settings, addons: AddonSettings, facts: ClusterFacts)
         for service in facts.services:
             if port in service.node_ports and (facts.foreign(service) or service.namespace != home):
                 yield (
-                    f"{PROJECT}:{key}: {port} is taken by the Service {service.namespace}/{service.name}; "
+                    f"{qualified(key)}: {port} is taken by the Service {service.namespace}/{service.name}; "
                     "give another one"
                 )

@@ -13,8 +13,9 @@ from typing import TypeAlias
 import pulumi
 
 from components.manifests import COMPONENT, INSTANCE, instance
-from settings import PROJECT, SettingsError
+from settings import SettingsError
 from settings.cluster_facts import Document, Found, found_in
+from settings.problems import qualified
 
 List: TypeAlias = Callable[[str], Document | str | None]
 """Lists the metadata of the objects at a path of the API server: ``None`` if there are none, text if it may not."""
@@ -79,19 +80,19 @@ def refuse_taken(list_metadata: List) -> None:
 
 def taken(declared: list[Declared], list_metadata: List) -> Iterator[str]:
     """Yield a problem for each object that is there already, and isn't this stack's."""
+    # Not asked for in the threads, which know nothing of Pulumi's context.
+    stack = instance()
 
     def names(path: str) -> Mapping[str, Found]:
         answer = list_metadata(path)
         # What these credentials may not list, they may not create either, and the API server will say so.
-        return {each.name: each for each in found_in(answer if isinstance(answer, Mapping) else None, instance())}
+        return {each.name: each for each in found_in(answer if isinstance(answer, Mapping) else None, stack)}
 
     paths = {each.path for each in declared}
     with ThreadPoolExecutor() as pool:
         found = dict(zip(paths, pool.map(names, paths), strict=True))
     for each in declared:
         there = found[each.path].get(each.name)
-        if there and there.stack != instance():
-            yield (
-                f"{PROJECT}:addons.{each.component}: the {each.kind} {each.name} is {there.whose}; set it to false, or "
-                f"remove that {each.kind}"
-            )
+        if there and there.stack != stack:
+            key = qualified(f"addons.{each.component}")
+            yield f"{key}: the {each.kind} {each.name} is {there.whose}; set it to false, or remove that {each.kind}"

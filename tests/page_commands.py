@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 SHOWS = (
     'eval "$(script/env)"',
@@ -20,6 +25,9 @@ SHOWS = (
 )
 """Run on the site by ``tests/e2e/test_readme.py``: they leave the stack as it is."""
 
+SWITCHES_ON = "pulumi config set --path addons.cert true"
+"""After it there is no room for options of that addon."""
+
 SETS = (
     "pulumi config set domain example.com",
     "pulumi config set --path ingress.address 192.0.2.7",
@@ -31,7 +39,7 @@ SETS = (
     "pulumi config set --path 'sites[0].replicas' 3",
     "pulumi config set --path addons.metrics-server true",
     "pulumi config set --path addons.rbac true",
-    "pulumi config set --path addons.cert true",
+    SWITCHES_ON,
     "pulumi config set --path addons.cert.acme.email you@example.com",
     "pulumi config set-all --path --plaintext 'charts[0].name=podinfo' --plaintext 'charts[0].chart=podinfo' "
     "--plaintext 'charts[0].repository=https://stefanprodan.github.io/podinfo' --plaintext 'charts[0].version=6.9.2'",
@@ -147,3 +155,48 @@ NOT_RUN = {
     "trust anchor inspiration-ca.pem": _TRUST,
 }
 """What no test runs, and why: the command …"""
+
+
+def written(config: Mapping[str, Any], command: str, files: Mapping[str, str]) -> dict[str, Any]:
+    """Return ``config``, keys of a stack's file without their namespace, as a ``pulumi config set`` would leave it.
+
+    ``files`` has what a command may be given as its input, by name. A secret is as the program sees it.
+    """
+    words = shlex.split(command)
+    is_path = "--path" in words
+    flags, given = ("--path", "--plaintext", "--secret"), words[3:]
+    if words[2] == "set-all":
+        pairs = [each.partition("=")[::2] for each in given if each not in flags]
+    elif "<" in given:
+        pairs = [(given[-3], files[given[-1]].rstrip("\n"))]
+    else:
+        pairs = [(given[-2], given[-1])]
+    changed = copy.deepcopy(dict(config))
+    for key, text in pairs:
+        if is_path:
+            _set(changed, [int(index) if index else name for name, index in _PART.findall(key)], _value(text))
+        else:
+            changed[key] = text
+    return changed
+
+
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def _value(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if re.fullmatch(r"-?(0|[1-9]\d*)", text) else text
+
+
+def _set(holder: Any, path: list[Any], value: Any) -> None:
+    first, *rest = path
+    if isinstance(holder, list):
+        holder += [None] * (first + 1 - len(holder))
+    if not rest:
+        holder[first] = value
+        return
+    inner = holder[first] if isinstance(holder, list) else holder.get(first)
+    if inner is None:
+        inner = holder[first] = [] if isinstance(rest[0], int) else {}
+    _set(inner, rest, value)

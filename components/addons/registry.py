@@ -37,8 +37,9 @@ class RegistryArgs(TypedDict):
     """Size of the volume for the images, a Kubernetes quantity."""
     storage_class: NotRequired[pulumi.Input[str] | None]
     """StorageClass of the volume; default: the cluster's default one."""
-    source_ranges: NotRequired[list[str] | None]
-    """Addresses of who may connect, in CIDR notation, where NetworkPolicies are enforced; default: anybody."""
+    source_ranges: NotRequired[list[str]]
+    """Addresses of who may connect, in CIDR notation, where NetworkPolicies are enforced; default: nobody but the node
+    that its pod is on."""
 
 
 class Registry(pulumi.ComponentResource):
@@ -57,14 +58,12 @@ class Registry(pulumi.ComponentResource):
         claim = PersistentVolumeClaim(
             f"{name}-claim", **volume_claim(ns, args["size"], args.get("storage_class")), opts=child
         )
-        confined: list[pulumi.Resource] = []
-        if ranges := args.get("source_ranges"):
-            confined.append(NetworkPolicy(f"{name}-policy", **network_policy(ns, ranges), opts=child))
+        policy = NetworkPolicy(f"{name}-policy", **network_policy(ns, args.get("source_ranges", [])), opts=child)
         deployed = Deployment(
             f"{name}-deployment",
             **deployment(ns, mounted.metadata.name, claim.metadata.name),
             # No pod runs before the policy that confines it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=confined),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         exposed = Service(
             f"{name}-service",
@@ -164,28 +163,30 @@ def network_policy(ns: pulumi.Input[str], ranges: list[str]) -> Manifest:
     The registry asks nobody who they are: who connects may replace an image. Nodes pull, and people push, from
     addresses that aren't those of pods, which leaves the pods out. What a node sends to its own pods is always let in.
     """
+    peers = [{"ipBlock": {"cidr": cidr}} for cidr in ranges]
     return {
         "metadata": metadata(NAME, ns, "registry"),
         "spec": {
             "podSelector": {"matchLabels": selector(NAME)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [
-                {
-                    "from": [{"ipBlock": {"cidr": cidr}} for cidr in ranges],
-                    "ports": [{"port": "http", "protocol": "TCP"}],
-                }
-            ],
+            # A rule without peers would let in everybody.
+            "ingress": [{"from": peers, "ports": [{"port": "http", "protocol": "TCP"}]}] if peers else [],
             "egress": [],
         },
     }
 
 
 def service(ns: pulumi.Input[str], node_port: int) -> Manifest:
-    """Return the Service that makes the registry reachable on ``node_port`` of every node."""
+    """Return the Service that makes the registry reachable on ``node_port`` of every node.
+
+    From elsewhere, on its pod's node alone: passed on by another one, a connection would have the address of that node,
+    and the NetworkPolicy would take whoever it is for a node.
+    """
     return {
         "metadata": metadata(NAME, ns, "registry"),
         "spec": {
             "type": "NodePort",
+            "externalTrafficPolicy": "Local",
             "selector": selector(NAME),
             "ports": [{"name": "http", "port": PORT, "targetPort": "http", "nodePort": node_port}],
         },

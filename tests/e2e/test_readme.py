@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.checkout import Checkout
 from tests.e2e.conftest import new_trust_store
-from tests.page_commands import OWN, SETS, SHOWS, STATUS, STUCK, UNSET
+from tests.page_commands import OWN, SETS, SHOWS, STATUS, STUCK, SWITCHES_ON, UNSET, written
 
 FILE = "Pulumi.dev.yaml"
 
@@ -74,8 +76,8 @@ def test_what_is_set_is_what_the_program_takes(unset: Checkout, home: Path) -> N
 
 
 def test_an_addon_that_is_on_makes_room_for_its_options(unset: Checkout, home: Path) -> None:
-    switched_on, with_options = (command for command in SETS if "addons.cert" in command)
-    for command in (switched_on, UNSET, with_options):
+    [with_options] = [command for command in SETS if "addons.cert." in command]
+    for command in (SWITCHES_ON, UNSET, with_options):
         run(unset, home, command)
     config = yaml.safe_load((unset.path / FILE).read_text())["config"]
     assert config["inspiration:addons"]["cert"] == {"acme": {"email": "you@example.com"}}
@@ -96,11 +98,25 @@ def test_a_stack_of_ones_own(unset: Checkout, home: Path) -> None:
             run(unset, home, command)
             key, value = shlex.split(command)[3:]
             assert config()[f"inspiration:{key}"] == value.replace("~", str(home))
+        assert_written_as_unit_tests_say(unset, home, "mine")
     finally:
         unset.pulumi("stack", "rm", "--yes", "--force", stack="mine")
         unset.pulumi("stack", "select", stack="dev")
         (unset.path / "Pulumi.mine.yaml").unlink(missing_ok=True)
     assert unset.run("git", "status", "--porcelain", "--untracked-files=no").stdout == ""
+
+
+def assert_written_as_unit_tests_say(checkout: Checkout, home: Path, stack: str) -> None:
+    """What sets something writes into an empty stack's file what the unit tests of the settings have loaded."""
+    files = {name: (checkout.path / name).read_text() for name in ("ca.pem", "ca.key")}
+    expected: dict[str, Any] = {}
+    for command in SETS:
+        if command != SWITCHES_ON:
+            run(checkout, home, command)
+            expected = written(expected, command, files)
+    shown = json.loads(checkout.pulumi("config", "--json", "--show-secrets", stack=stack).stdout)
+    found = {key: shown[f"inspiration:{key}"] for key in expected}
+    assert {key: entry.get("objectValue", entry["value"]) for key, entry in found.items()} == expected
 
 
 def test_an_object_that_is_held_can_be_let_go(site: Checkout, home: Path) -> None:

@@ -139,8 +139,13 @@ class RecordingMonitor(mocks.MockMonitor):
         )
 
 
-def record(program: Callable[[], None], cloud: Cloud, recording: Recording | None = None) -> Recording:
-    """Run ``program`` against ``cloud`` and return what it registered; ``recording`` has it too where it fails."""
+def record(
+    program: Callable[[], None], cloud: Cloud, recording: Recording | None = None, project: str = "inspiration"
+) -> Recording:
+    """Run ``program`` against ``cloud`` and return what it registered; ``recording`` has it too where it fails.
+
+    ``project`` is the name in ``Pulumi.yaml``.
+    """
     recording = recording or Recording()
     monitor = RecordingMonitor(cloud, recording)
     # Not mocks.set_mocks: it makes a root resource of its own, and the program would run in a second one.
@@ -149,7 +154,7 @@ def record(program: Callable[[], None], cloud: Cloud, recording: Recording | Non
             monitor=monitor,
             monitor_features=set(monitor.GetDeploymentInfo(None).supportedFeatures),  # type: ignore[no-untyped-call]
             engine=mocks.MockEngine(None),
-            project="inspiration",
+            project=project,
             stack="test",
             dry_run=cloud.preview,
             organization=None,
@@ -182,6 +187,7 @@ def run(
     facts: ClusterFacts | None = None,
     secrets: Collection[str] = (),
     listed: Callable[[str], object] = lambda path: None,
+    project: str = "inspiration",
 ) -> Recording:
     """Run the stack's program with ``config`` (keys without their namespace) and return what it registered.
 
@@ -193,11 +199,12 @@ def run(
         facts: What the cluster has already; default: what ``config`` switches off.
         secrets: The keys that were set with ``--secret``.
         listed: What the API server has at the path of a list; by default nothing.
+        project: The name in ``Pulumi.yaml``.
     """
     values = {"kubeconfig": KUBECONFIG, **config}
     pulumi.runtime.set_all_config(
-        {f"inspiration:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()},
-        secret_keys=[f"inspiration:{key}" for key in secrets],
+        {f"{project}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()},
+        secret_keys=[f"{project}:{key}" for key in secrets],
     )
 
     def program() -> None:
@@ -209,4 +216,4 @@ def run(
         patch("settings.cluster_reader.read_facts", lambda _: known),
     ):
         server.return_value.list_metadata = listed
-        return record(program, Cloud(preview, controller), recording)
+        return record(program, Cloud(preview, controller), recording, project)

@@ -3,6 +3,7 @@
 import pytest
 from pulumi.runtime import rpc
 
+from settings.cluster_facts import ClusterFacts, Node
 from tests.graph.recorder import Recording, run
 
 
@@ -62,11 +63,14 @@ def test_the_metrics_server_comes_with_a_certificate_that_the_api_server_verifie
     assert metered.stack_outputs == recording.stack_outputs
 
 
-def test_the_registry_is_open_to_all_unless_told_otherwise(recording: Recording) -> None:
-    assert not [each for each in recording.resources.values() if each.name == "registry-policy"]
-    told = run({"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}})
+def test_the_registry_is_closed_to_all_but_the_nodes_and_who_is_named(recording: Recording) -> None:
+    assert recording.find("NetworkPolicy", "registry-policy").inputs["spec"]["ingress"] == []
+    told = run(
+        {"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}},
+        facts=ClusterFacts("test", nodes=(Node(("10.0.0.1",)),)),
+    )
     [rule] = told.find("NetworkPolicy", "registry-policy").inputs["spec"]["ingress"]
-    assert rule["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
+    assert rule["from"] == [{"ipBlock": {"cidr": cidr}} for cidr in ("192.0.2.0/24", "10.0.0.1/32")]
     # No pod runs before the policy that confines it.
     policy, pods = told.find("NetworkPolicy", "registry-policy"), told.find("Deployment", "registry-deployment")
     assert policy.urn in pods.dependencies

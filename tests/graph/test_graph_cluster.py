@@ -201,6 +201,28 @@ def test_a_fixed_address_of_the_dns_is_not_looked_up() -> None:
     assert not any(resource.read for resource in recording.resources.values())
 
 
+def test_a_project_of_another_name_has_its_keys_under_it_and_the_same_objects(recording: Recording) -> None:
+    shop = run({"domain": "example.com"}, project="shop")
+    assert shop.stack_outputs["site_urls"] == {"inspiration": "http://inspiration.example.com/"}
+    assert shop.types() == recording.types()
+    labels = {
+        each.inputs["metadata"]["labels"]["app.kubernetes.io/part-of"]
+        for each in shop.resources.values()
+        if each.type.startswith("kubernetes:") and not each.read
+    }
+    assert labels == {"inspiration"}
+
+
+def test_its_name_is_in_what_is_found_once_all_is_declared() -> None:
+    with pytest.raises(pulumi.RunError, match=r"^shop:addons\.ingress: the ClusterRole traefik is there already, and"):
+        run({}, project="shop", listed=lambda path: {"items": [item("traefik")]} if "clusterroles" in path else None)
+
+
+def test_what_an_older_version_made_is_the_stacks_own() -> None:
+    older = item("traefik", part_of="inspiration")
+    run({}, listed=lambda path: {"items": [older]} if "clusterroles" in path else None)
+
+
 @pytest.mark.parametrize("preview", [False, True])
 def test_nothing_is_registered_with_a_wrong_configuration(preview: bool) -> None:
     recording = Recording()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistry, FoundService, facts_of, refusal
+from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistry, FoundService, Node, facts_of, refusal
 
 OURS = {"app.kubernetes.io/part-of": "inspiration", "app.kubernetes.io/instance": "dev"}
 THEIRS = OURS | {"app.kubernetes.io/instance": "prod"}
@@ -125,6 +125,66 @@ def test_the_registry(data: dict[str, str] | None, host: str | None) -> None:
 
 def test_the_metrics_api() -> None:
     assert known(metrics_api=thing("v1beta1.metrics.k8s.io")).metrics_api == Found("v1beta1.metrics.k8s.io")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "spec", "overlay"),
+    [
+        ({}, {"podCIDRs": ["10.244.1.0/24", "fd00:1::/64"]}, ("10.244.1.0", "10.244.1.1", "fd00:1::", "fd00:1::1")),
+        ({}, {"podCIDRs": ["10.244.1.7/32"]}, ()),
+        ({}, {}, ()),
+        (None, None, ()),
+        (
+            {
+                "projectcalico.org/IPv4Address": "10.0.0.1/24",
+                "projectcalico.org/IPv4VXLANTunnelAddr": "192.168.7.64",
+                "projectcalico.org/IPv4IPIPTunnelAddr": "192.168.7.65",
+            },
+            {"podCIDRs": ["10.244.1.0/24"]},
+            ("192.168.7.65", "192.168.7.64"),
+        ),
+        (
+            {"projectcalico.org/IPv4Address": "10.0.0.1/24", "flannel.alpha.coreos.com/backend-type": "vxlan"},
+            {"podCIDRs": ["10.42.1.0/24"]},
+            ("10.42.1.0", "10.42.1.1"),
+        ),
+    ],
+)
+def test_the_nodes(annotations: Any, spec: Any, overlay: tuple[str, ...]) -> None:
+    addresses = [
+        {"type": "InternalIP", "address": "10.0.0.1"},
+        {"type": "ExternalIP", "address": "9.9.9.9"},
+        {"type": "Hostname", "address": "one"},
+    ]
+    one = thing("one", annotations=annotations, spec=spec, status={"addresses": addresses})
+    assert known(nodes=items(one)).nodes == (Node(("10.0.0.1", "9.9.9.9"), overlay),)
+    assert known(nodes=items(thing("two"))).nodes == (Node(),)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "enforces"),
+    [
+        ("calico-node", [], True),
+        ("cilium", [], True),
+        ("rke2-canal", [], True),
+        ("anetd", [], True),
+        ("kube-router", [], True),
+        ("cilium-envoy", [], False),
+        ("kube-flannel-ds", [], False),
+        ("kindnet", [], False),
+        ("kube-proxy", [], False),
+        ("aws-node", ["--enable-network-policy=false"], False),
+        ("aws-node", ["--enable-ipv6=false", "--enable-network-policy=true"], True),
+    ],
+)
+def test_what_enforces_network_policies(name: str, arguments: list[str], enforces: bool) -> None:
+    spec = {"template": {"spec": {"containers": [{"name": "a"}, {"name": "b", "args": arguments}]}}}
+    assert known(daemon_sets=items(thing("other"), thing(name, spec=spec))).enforces_policies is enforces
+
+
+@pytest.mark.parametrize(("version", "enforces"), [("v1.33.1+k3s1", True), ("v1.37.0", False)])
+def test_k3s_enforces_network_policies(version: str, enforces: bool) -> None:
+    assert known(version={"major": "1", "minor": "33", "gitVersion": version}).enforces_policies is enforces
 
 
 @pytest.mark.parametrize(

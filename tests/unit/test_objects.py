@@ -313,8 +313,17 @@ def test_the_volume_of_the_registry(storage_class: str | None, field: dict[str, 
 
 
 def test_the_registry_is_on_its_node_port() -> None:
-    [port] = registry.service("container-registry", 31000)["spec"]["ports"]
+    spec = registry.service("container-registry", 31000)["spec"]
+    [port] = spec["ports"]
     assert port["nodePort"] == 31000
+    # Or nodes would pass on what comes from anywhere under their own address, which is let in.
+    assert spec["externalTrafficPolicy"] == "Local"
+
+
+def test_a_registry_for_nobody_has_no_rule_without_peers_which_would_be_for_everybody() -> None:
+    assert registry.network_policy("container-registry", [])["spec"]["ingress"] == []
+    [rule] = registry.network_policy("container-registry", ["192.0.2.0/24", "2001:db8::/32"])["spec"]["ingress"]
+    assert rule["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}, {"ipBlock": {"cidr": "2001:db8::/32"}}]
 
 
 def test_the_ingress_controller_answers_for_its_class_and_publishes_its_address() -> None:

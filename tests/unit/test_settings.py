@@ -11,7 +11,7 @@ import yaml
 
 from components.addons import dashboard, dns, ingress, registry, storage
 from docs.configuration import schema
-from settings import PROJECT, Settings
+from settings import PROGRAM, Settings
 from settings.addons import AddonSettings
 from settings.models import RESERVED_NAMES
 from settings.problems import keys
@@ -46,8 +46,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def load(config: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> Settings:
     values = {"kubeconfig": KUBECONFIG, **config}
     pulumi.runtime.set_all_config(
-        {f"{PROJECT}:{key}": v if isinstance(v, str) else json.dumps(v) for key, v in values.items()},
-        [f"{PROJECT}:{key}" for key in secrets],
+        {f"{PROGRAM}:{key}": v if isinstance(v, str) else json.dumps(v) for key, v in values.items()},
+        [f"{PROGRAM}:{key}" for key in secrets],
     )
     return Settings.load(environ={})
 
@@ -93,7 +93,8 @@ def test_the_defaults_are_those_that_pulumi_yaml_documents() -> None:
 
 @pytest.mark.parametrize("stack", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
 def test_the_stacks_of_the_project_are_valid(stack: Path) -> None:
-    config = {key.partition(":")[2]: value for key, value in yaml.safe_load(stack.read_text())["config"].items()}
+    config = yaml.safe_load(stack.read_text())["config"]
+    config = {key.removeprefix(f"{PROGRAM}:"): value for key, value in config.items()}
     kubeconfig = {"contexts": [{"name": config["context"]}]}
     load({**config, "kubeconfig": json.dumps(kubeconfig)})
 
@@ -126,6 +127,65 @@ def test_resources_are_merged_with_the_defaults() -> None:
         "requests": {"cpu": "10m", "memory": "32Mi"},
         "limits": {"cpu": "500m", "memory": "1Gi"},
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [(1, "1"), (2.0, "2"), (0.5, "0.5"), (1.25, "1.25"), (10**6, "1000000"), ("0.5", "0.5"), ("250m", "250m")],
+)
+def test_a_number_is_a_quantity(given: Any, text: str) -> None:
+    # What `pulumi config set --path` and people write without quotes.
+    [site] = load({"sites": [{"name": "a", "resources": {"limits": {"cpu": given}}}]}).sites
+    assert site.resources.limits.cpu == text
+
+
+def test_numbers_are_taken_for_texts_wherever_they_may_be_meant(project: Path) -> None:
+    (project / "2024").mkdir()
+    (project / "2024" / "index.html").touch()
+    loaded = load(
+        {
+            "sites": [{"name": "a", "source": 2024, "resources": {"limits": {"memory": 134217728}}}],
+            "certificateAuthority": {"commonName": 2024},
+            "addons": {
+                "registry": {"size": 10**10},
+                "prometheus": {"size": 10**9},
+                "logs": {"size": 1.5e9},
+                "rbac": {"viewers": [1000, "group:2000"]},
+            },
+        }
+    )
+    [site] = loaded.sites
+    assert (site.source, site.resources.limits.memory) == ("2024", "134217728")
+    assert loaded.certificate_authority.common_name == "2024"
+    addons = loaded.addons.model_dump()
+    assert [addons[name]["size"] for name in ("registry", "prometheus", "logs")] == [
+        "10000000000",
+        "1000000000",
+        "1500000000",
+    ]
+    assert addons["rbac"]["viewers"] == ["1000", "group:2000"]
+
+
+@pytest.mark.parametrize(
+    ("sites", "expected"),
+    [
+        ([{"tls": True}], [("inspiration", "site", "/healthz", True)]),
+        ([{}], [("inspiration", "site", "/healthz", False)]),
+        ([{"source": "./site"}], [("inspiration", "site", "/", False)]),
+        ([{"source": "pages"}], [("inspiration", "pages", "/", False)]),
+        ([{"healthPath": "/ready"}], [("inspiration", "site", "/ready", False)]),
+        ([{"image": f"a@{DIGEST}"}], [("inspiration", "site", "/", False)]),
+        (
+            [None, {"name": "hello", "source": "pages"}],
+            [("inspiration", "site", "/healthz", False), ("hello", "pages", "/", False)],
+        ),
+        ([{"name": "a"}], [("a", "site", "/", False)]),
+    ],
+)
+def test_the_first_site_is_the_default_one_where_it_has_no_name(
+    sites: list[Any], expected: list[tuple[object, ...]]
+) -> None:
+    assert [(site.name, site.source, site.health_path, site.tls) for site in load({"sites": sites}).sites] == expected
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.test_settings import DIGEST, SITE_KEYS, load
 from tests.unit.test_settings import project as project
-from tests.unit.test_settings_errors import problems
+from tests.unit.test_settings_errors import SOURCE, problems
 
 NAME = "1 to 63 lower-case letters, digits and hyphens, beginning with a letter, not ending in a hyphen"
 HOST = "a host name in lower case"
@@ -35,7 +35,7 @@ ONE_SITE: dict[str, tuple[dict[str, Any], str]] = {
     "a name that ends in a hyphen": ({"name": "a-"}, f'.name: "a-" given; allowed: {NAME}'),
     "a name of 64 characters": ({"name": LABEL_64}, f'.name: "{"a" * 58}… given; allowed: {NAME}'),
     "an empty name": ({"name": ""}, f'.name: "" given; allowed: {NAME}'),
-    "a name that is a number": ({"name": 7}, f".name: 7 given; allowed: {NAME}"),
+    "a name that is a number": ({"name": 7}, f'.name: "7" given; allowed: {NAME}'),
     "a name that is nothing": ({"name": None}, f".name: null given; allowed: {NAME}"),
     "a name of the cluster": (
         {"name": "kube-system"},
@@ -54,7 +54,7 @@ ONE_SITE: dict[str, tuple[dict[str, Any], str]] = {
     "a host in letters that aren't ASCII": ({"host": "bücher.de"}, f'.host: "bücher.de" given; allowed: {HOST}'),
     "a host whose last part is a number": ({"host": "a.1"}, f'.host: "a.1" given; allowed: {HOST}'),
     "an empty host": ({"host": ""}, f'.host: "" given; allowed: {HOST}'),
-    "a host that is a number": ({"host": 8}, f".host: 8 given; allowed: {HOST}"),
+    "a host that is a number": ({"host": 8}, f'.host: "8" given; allowed: {HOST}'),
     "a wildcard": ({"host": "*.example.com"}, '.host: "*.example.com" is a wildcard; name one host'),
     "an IPv4 address": (
         {"host": "10.0.0.1"},
@@ -111,10 +111,23 @@ ONE_SITE: dict[str, tuple[dict[str, Any], str]] = {
         {"resources": {"limits": {"memory": "128m"}}},
         f'.resources.limits.memory: "128m" given; allowed: {MEMORY}',
     ),
-    "memory that is a number": (
-        {"resources": {"limits": {"memory": 128}}},
-        f".resources.limits.memory: 128 given; allowed: {MEMORY}",
+    "memory that is true": (
+        {"resources": {"limits": {"memory": True}}},
+        f".resources.limits.memory: true given; allowed: {MEMORY}",
     ),
+    "memory that is no number": (
+        {"resources": {"limits": {"memory": 0}}},
+        f'.resources.limits.memory: "0" given; allowed: {MEMORY}',
+    ),
+    "a CPU that is false": (
+        {"resources": {"limits": {"cpu": False}}},
+        f".resources.limits.cpu: false given; allowed: {CPU}",
+    ),
+    "a thousandth of a thousandth of a CPU": (
+        {"resources": {"limits": {"cpu": 1e-06}}},
+        f'.resources.limits.cpu: "1e-06" given; allowed: {CPU}',
+    ),
+    "a folder that is a number with a fraction": ({"source": 1.5}, f".source: 1.5 given; allowed: {SOURCE}"),
     "a negative CPU": (
         {"resources": {"limits": {"cpu": "-1"}}},
         f'.resources.limits.cpu: "-1" given; allowed: {CPU}',
@@ -169,9 +182,21 @@ SITES: dict[str, tuple[Any, list[str]]] = {
     ),
     "text": ("a", [f'sites: "a" given; allowed: a list of sites, each a map of {SITE_KEYS}']),
     "a number in the list": ([3], [f"sites[0]: 3 given; allowed: a map of {SITE_KEYS}"]),
-    "nothing in the list": ([None], [f"sites[0]: null given; allowed: a map of {SITE_KEYS}"]),
+    "nothing in the list": ([{"name": "a"}, None], [f"sites[1]: null given; allowed: a map of {SITE_KEYS}"]),
     "a list in the list": ([[]], [f"sites[0]: [] given; allowed: a map of {SITE_KEYS}"]),
-    "no name": ([{}], [f"sites[0].name: missing; allowed: {NAME}"]),
+    "no name": ([{"name": "a"}, {}], [f"sites[1].name: missing; allowed: {NAME}"]),
+    "no name, and another problem": (
+        [{"tls": 1}, {"source": "pages"}],
+        ["sites[0].tls: 1 given; allowed: true or false", f"sites[1].name: missing; allowed: {NAME}"],
+    ),
+    "the name of the first, which has none": (
+        [None, {"name": "inspiration"}],
+        [
+            "sites[1].name: inspiration is taken by inspiration:sites[0]; give one of them another name",
+            "sites[1].host: inspiration.localhost with path / is taken by inspiration:sites[0]; "
+            "give one of them another host or path",
+        ],
+    ),
     "two of one name": (
         [{"name": "a"}, {"name": "a", "host": "b.localhost"}],
         ["sites[1].name: a is taken by inspiration:sites[0]; give one of them another name"],
