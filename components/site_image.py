@@ -7,10 +7,7 @@ from typing import TypedDict
 import pulumi
 from pulumi_docker import Image
 
-from components.build_context import content_hash
-
-STOCK_DOCKERFILE = Path(__file__).with_name("stock.Dockerfile")
-"""Builds a folder that has no Dockerfile: serves its files."""
+from components.build_context import content_hash, dockerfile_of
 
 
 class SiteImageArgs(TypedDict):
@@ -48,12 +45,6 @@ class SiteImage(pulumi.ComponentResource):
         )
         self.image = built.repo_digest
         self.register_outputs({"image": self.image})
-
-
-def dockerfile_of(folder: Path) -> Path:
-    """Return the Dockerfile that builds ``folder``: its own or, where it has none, the stock one."""
-    own = folder / "Dockerfile"
-    return own if own.is_file() else STOCK_DOCKERFILE
 
 
 def relative(path: Path) -> str:

@@ -86,19 +86,19 @@ def chosen(strategy: Strategy, controller: str) -> Strategy:
     Raises:
         pulumi.RunError: The controller isn't known, or would ignore what it is told.
     """
-    understood = STRATEGIES.get(family(controller))
+    understood, project = STRATEGIES.get(family(controller)), pulumi.get_project()
     if strategy == "auto":
         if understood:
             return understood
         raise pulumi.RunError(
-            f"inspiration:ingress.passthrough: auto given, and the controller of inspiration:ingress.className, "
+            f"{project}:ingress.passthrough: auto given, and the controller of {project}:ingress.className, "
             f"{controller}, isn't known to pass TLS through; allowed: gateway, another className, "
             "or nginx, traefik or haproxy where it does as that one"
         )
     if understood not in (None, strategy) or controller in DEAF:
         raise pulumi.RunError(
-            f"inspiration:ingress.passthrough: {strategy} given, which the controller of "
-            f"inspiration:ingress.className, {controller}, would ignore; "
+            f"{project}:ingress.passthrough: {strategy} given, which the controller of "
+            f"{project}:ingress.className, {controller}, would ignore; "
             f"allowed: {'auto' if understood else 'gateway'}, or another className"
         )
     return strategy

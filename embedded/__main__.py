@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from pathlib import Path
-from typing import NoReturn
 
-from embedded.command_line import parsers
-from embedded.errors import Failure
+from embedded import interruption
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as a shell has it for what SIGINT has ended."""
+GOES_ON = {
+    "up": "interrupted; what is done stays, script/up goes on from there",
+    "down": "interrupted; what is done stays, script/down goes on from there",
+    "backup": "interrupted; there is no backup, run script/backup again",
+    "restore": "interrupted; nothing was changed, run script/restore again",
+}
+"""What a script says in the end when it was interrupted."""
+
+if __name__ == "__main__":
+    # Before the rest is imported: until then a Ctrl-C would end in a traceback.
+    interruption.listen(GOES_ON.get(sys.argv[1], "interrupted"), at_once=True)
+
+import os  # noqa: E402
+import signal  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from embedded.command_line import parsers  # noqa: E402
+from embedded.errors import Failure  # noqa: E402
 
 
 def main() -> int:
     """Run one command; returns the exit code: 0 done, 1 a failure that is explained, 2 a wrong command line."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # As Ctrl-C: what has been started ends too.
-        signal.signal(number, _interrupt)
+    try:
+        interruption.listen(GOES_ON.get(sys.argv[1], "interrupted"))
+        code = _explained()
+    except KeyboardInterrupt:
+        code = interruption.CODE
+    except Exception:
+        # Who is interrupted may fail in any way.
+        if not interruption.happened():
+            raise
+        code = interruption.CODE
+    interruption.finish()
+    if interruption.happened():
+        code = interruption.CODE
+    if code == interruption.CODE:
+        sys.stderr.write(f"{interruption.words()}\n")
+    return code
+
+
+def _explained() -> int:
     try:
         code = _run(*sys.argv[1:])
         sys.stdout.flush()
@@ -28,7 +55,8 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except Failure as failure:
-        explain(failure)
+        if not interruption.happened():  # else it is no wonder: Ctrl-C has ended what was started, too
+            explain(failure)
         return 1
     except PermissionError as error:
         if os.geteuid() == 0:
@@ -37,9 +65,6 @@ def main() -> int:
         fix = f"run `sudo script/{sys.argv[1]}`"
         explain(Failure(f"{error.filename} can't be read: it is another user's", fix))
         return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what is done stays, script/up goes on from there\n")
-        return INTERRUPTED
     return code
 
 
@@ -94,10 +119,9 @@ def explain(failure: Failure) -> None:
         console.print(Text("  log: ", "bold") + Text(str(failure.log)))
 
 
-def _interrupt(number: int, _: object) -> NoReturn:
-    # With the signal: unlike Ctrl-C it hasn't reached what has been started.
-    raise KeyboardInterrupt(number)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads may still wait for what nobody wants any more; and while an interpreter is taken apart, nothing is heeded.
+    os._exit(exit_code)

@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
+from embedded import interruption, stack
 from embedded.errors import Failure
 
 MANIFEST = "inspiration-backup.json"
-CONFIGURATION = "Pulumi.dev.yaml"
+CONFIGURATION = stack.FILE
 FORMAT = 1
 ETCD = "data/etcd"
 PARTS = ("config/encryption.yaml", "data/volumes", "passphrase", "pki", "pulumi")
@@ -44,7 +43,8 @@ def write(state: Path, file: Path, configuration: str, etcd_stopped: contextlib.
         etcd_stopped: Keeps etcd from writing while it is copied.
 
     Raises:
-        Failure: There is nothing to back up, somebody is at work on the stack, or the file can't be written.
+        Failure: There is nothing to back up, somebody is at work on the stack, its configuration isn't YAML, or the
+            file can't be written.
     """
     if file.exists():
         raise Failure(f"{file} is there already", fix="name another file, or remove this one")
@@ -57,6 +57,7 @@ def write(state: Path, file: Path, configuration: str, etcd_stopped: contextlib.
             f"a pulumi is at work on the stack (lock {busy[0]})",
             fix="wait for it, or run `pulumi cancel` if it is gone",
         )
+    stack.parsed(configuration)
     partial = file.with_name(f"{file.name}.partial")
     with _temporary(state) as copied, _removed_on_failure(partial):
         manifest = {"format": FORMAT, "made": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -82,6 +83,7 @@ def write(state: Path, file: Path, configuration: str, etcd_stopped: contextlib.
                 raise Failure(f"{file} can't be written: {reason}", fix="make room, or name another file")
             os.fsync(target.fileno())
         partial.rename(file)
+    interruption.say(f"interrupted; {file} is whole")
 
 
 def restore(state: Path, file: Path, configuration: str) -> datetime:
@@ -97,13 +99,14 @@ def restore(state: Path, file: Path, configuration: str) -> datetime:
 
     Raises:
         Failure: There is a cluster already, the stack has another configuration than the backup, or the file is no
-            whole backup; nothing was changed.
+            whole backup, or that configuration isn't YAML; nothing was changed.
     """
     if has_cluster(state):
         raise Failure(
             f"a cluster is in {state} already, whose data would be lost",
             fix="remove it with script/down --purge (script/backup keeps it), then run this again",
         )
+    stack.parsed(configuration)
     made = _manifest(file)
     with _temporary(state) as extracted:
         done = subprocess.run(
@@ -117,17 +120,28 @@ def restore(state: Path, file: Path, configuration: str) -> datetime:
             )
         kept = extracted / CONFIGURATION
         # The first backups have none.
-        if kept.exists() and yaml.safe_load(kept.read_text()) != yaml.safe_load(configuration):
+        if kept.exists() and not _says(kept, configuration):
             raise Failure(
                 f"{CONFIGURATION} isn't that of the backup: script/up would remove what it doesn't name",
                 fix=f"put the backup's in its place, then run this again: "
                 f"tar -xzOf {shlex.quote(str(file))} {CONFIGURATION} > {CONFIGURATION}",
             )
-        for part in (*PARTS, ETCD):
-            if (extracted / part).exists():
-                (state / part).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                (extracted / part).rename(state / part)
+        with interruption.held():  # all of it or nothing
+            for part in (*PARTS, ETCD):
+                if (extracted / part).exists():
+                    (state / part).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    (extracted / part).rename(state / part)
+            interruption.say("interrupted; all of it is restored, script/up starts it")
     return made
+
+
+def _says(kept: Path, configuration: str) -> bool:
+    """Whether a backup's configuration is this one, however it is written."""
+    try:
+        before = stack.parsed(kept.read_text(encoding="utf-8"))
+    except (Failure, UnicodeDecodeError):  # of a version that backed up anything: there is nothing to compare
+        return True
+    return before == stack.parsed(configuration)
 
 
 def has_cluster(state: Path) -> bool:

@@ -8,12 +8,20 @@ and nothing that Python 3.7 hasn't got, so that an old one gets to say which one
 
 from __future__ import annotations
 
-import fcntl
 import os
+import signal
+import sys
+
+INTERRUPTED = "interrupted; run it again to go on"
+
+if __name__ == "__main__":
+    # Also what a shell starts in the background, which ignores Ctrl-C: pip and what comes after this heed it.
+    signal.signal(signal.SIGINT, lambda *_: os.write(2, f"{INTERRUPTED}\n".encode()) and os._exit(130))
+
+import fcntl
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -129,17 +137,21 @@ def main(arguments: list[str]) -> int:
         return 2
     environment = Environment(PROJECT)
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         wanted = {name: (PROJECT / name).read_text(encoding="utf-8") for name in files}
         if not environment.has(wanted):
             environment.provide(wanted)
         # -P keeps what happens to be in the working directory from being imported; the project's packages are found.
         variables = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        if command[0] == "embedded":
+            # It heeds Ctrl-C as soon as it can say so; a Python that is only starting ends in a traceback.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         os.execve(environment.python, [str(environment.python), "-P", "-m", *command], variables)  # noqa: S606
     except (Failure, OSError) as error:
         say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
-        say("interrupted; run it again to go on")
+        say(INTERRUPTED)
         return 130
 
 

@@ -13,6 +13,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from embedded import interruption
+
 LOG_SECONDS = 30
 """Between two lines of a log that say how far a long stage is."""
 
@@ -38,7 +40,12 @@ class Stage:
     said: float = field(default_factory=time.monotonic)
 
     def update(self, detail: str, share: float | None = None) -> None:
-        """Show what the stage is doing, in a few words, and how much of it is done where that is known."""
+        """Show what the stage is doing, in a few words, and how much of it is done where that is known.
+
+        Raises:
+            KeyboardInterrupt: The process has been asked to end; other threads than the main one don't hear of it.
+        """
+        interruption.check()
         self.detail, self.share = detail, share
         if self.say and time.monotonic() - self.said >= LOG_SECONDS:
             self.said = time.monotonic()
@@ -83,7 +90,11 @@ class Progress:
         Args:
             title: What is being done.
             live: Whether the terminal is ours meanwhile; if not, there is a line at the start and one at the end.
+
+        Raises:
+            KeyboardInterrupt: The process has been asked to end, and this is no time to begin something.
         """
+        interruption.check()
         stage = Stage(title)
         self._begin(stage, live and self.console.is_terminal)
         try:

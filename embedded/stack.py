@@ -9,24 +9,30 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from embedded import stack_lock
+from embedded import files, interruption, stack_lock
 from embedded.cluster import plan
 from embedded.cluster.plan import Ports
 from embedded.errors import Failure
-
-PROJECT_NAME = "inspiration"
-"""In ``Pulumi.yaml``."""
+from embedded.plugins.shared import loopback
 
 STACK = "dev"
+FILE = f"Pulumi.{STACK}.yaml"
+"""The stack's configuration, in the project's folder."""
+
 SALT_FILTER = "pulumi-encryptionsalt"
 """The git filter that ``.gitattributes`` names; see :func:`hide_salt`."""
+
+_SALT = re.compile(r"^encryptionsalt:.*\n", re.MULTILINE)
+
+LAST_SECONDS = 3
+"""What Pulumi has, at the second Ctrl-C, to end what it is doing."""
 
 
 class Stack:
@@ -64,30 +70,38 @@ class Stack:
 
         Raises:
             Failure: It was killed.
-            KeyboardInterrupt: It was interrupted, and has ended.
+            KeyboardInterrupt: This process was interrupted, and so was Pulumi, which has ended.
         """
         self._take_over()
         pulumi: subprocess.Popen[bytes] | None = None
-        interrupted, early = [], []
+        early = []
 
-        def pass_on(number: int, _: object) -> None:
+        def pass_on(number: int, count: int) -> None:
             # It finishes what it is doing, or stops at the second one. From a terminal it got Ctrl-C too; any other
             # signal was for this process only.
-            interrupted.append(number)
             if pulumi is None:
                 early.append(number)
-            elif number != signal.SIGINT:
+                return
+            if number != signal.SIGINT:
                 pulumi.terminate()
+            if count == 2:
+                last = threading.Timer(LAST_SECONDS, pulumi.kill)
+                last.daemon = True
+                last.start()
+            elif count > 2:
+                pulumi.kill()
 
-        with _handled(pass_on):
-            pulumi = subprocess.Popen(["pulumi", *arguments], cwd=self._project, env=self._merged())
-            for number in early:
-                pulumi.send_signal(number)
-            code = pulumi.wait()
-        # Where the stack's file had no salt, as after a restore, it has one again.
-        hide_salt(self._project)
-        if code != 0 and interrupted:
-            raise KeyboardInterrupt
+        try:
+            with interruption.held(pass_on):
+                if interruption.happened():  # it has been swallowed
+                    raise KeyboardInterrupt
+                pulumi = subprocess.Popen(["pulumi", *arguments], cwd=self._project, env=self._merged())
+                if early:  # before there was a process to tell
+                    pulumi.send_signal(early[0])
+                code = pulumi.wait()
+        finally:
+            # Where the stack's file had no salt, as after a restore, it has one again.
+            hide_salt(self._project)
         if code < 0:
             raise Failure(
                 f"pulumi was killed ({signal.Signals(-code).name}); what it has made so far stays",
@@ -111,7 +125,7 @@ class Stack:
         Pulumi would warn of these pending operations each time from now on. Here nothing has to be found out by hand
         about them: what was made is adopted by the operation that makes it again.
         """
-        pids = stack_lock.release_dead(self._state / "pulumi", PROJECT_NAME, STACK)
+        pids = stack_lock.release_dead(self._state / "pulumi", project_name(self._project), STACK)
         if not pids:
             return
         for pid in pids:
@@ -133,22 +147,6 @@ class Stack:
         return {**os.environ, **self._environment}
 
 
-@contextmanager
-def _handled(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Call ``handler`` for what asks this process to end, unless that is ignored, as Ctrl-C is in the background."""
-    asked = [
-        number
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) != signal.SIG_IGN
-    ]
-    before = {number: signal.signal(number, handler) for number in asked}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
-
-
 def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, str]:
     """The variables, besides ``PATH``, that make plain ``pulumi``, ``kubectl`` and ``docker`` work here.
 
@@ -157,12 +155,13 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         kubeconfig: The administrator's.
         docker_host: The Docker Engine that builds.
     """
-    proxied = any(os.environ.get(name) for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"))
     return {
         "DOCKER_HOST": docker_host,
         "KUBECONFIG": str(kubeconfig),
-        # The cluster is on this machine: no proxy knows the way to it.
-        **(plan.without_proxy(os.environ) if proxied else {}),
+        # No proxy knows the way to the cluster, nor from one of Pulumi's processes to another: all are on this machine.
+        # Also where there is none: somebody may set one later, for one command.
+        **plan.without_proxy(os.environ),
+        **loopback.without_proxy(os.environ),
         "PULUMI_BACKEND_URL": backend_url(state / "pulumi"),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
         # A stack file without its salt (as after `git checkout`) gets it back from the state.
@@ -188,9 +187,7 @@ def write_passphrase(state: Path) -> None:
     """Make this machine's passphrase, once."""
     path = state / "passphrase"
     if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
+        files.replace(path, secrets.token_urlsafe(32), 0o600)
 
 
 def hide_salt(project: Path) -> None:
@@ -208,25 +205,32 @@ def hide_salt(project: Path) -> None:
 
 
 def configuration(project: Path) -> str:
-    """The text of the stack's file, without the salt."""
-    return re.sub(r"^encryptionsalt:.*\n", "", (project / f"Pulumi.{STACK}.yaml").read_text(), flags=re.MULTILINE)
+    """The text of the stack's file, without the salt; empty where there is no file.
+
+    Raises:
+        Failure: It isn't text, or can't be read.
+    """
+    return _SALT.sub("", _text(project))
 
 
 def forget_salt(project: Path) -> None:
-    """Remove the salt from the stack's file."""
-    path = project / f"Pulumi.{STACK}.yaml"
-    without = configuration(project)
-    if without != path.read_text():
-        path.write_text(without)
+    """Remove the salt from the stack's file.
+
+    Raises:
+        Failure: It isn't text, or can't be read.
+    """
+    text = _text(project)
+    without = _SALT.sub("", text)
+    if without != text:
+        files.replace(project / FILE, without)
         _refresh_index(project)
 
 
 def _refresh_index(project: Path) -> None:
     """Let git see that the stack's file hasn't changed, where it is only the salt that came or went."""
     # Git takes a file of another size for changed before it asks the filter; adding one without changes corrects that.
-    file = f"Pulumi.{STACK}.yaml"
-    if _git(project, "ls-files", file) and not _git(project, "diff", "--", file):
-        _git(project, "add", "--", file)
+    if _git(project, "ls-files", FILE) and not _git(project, "diff", "--", FILE):
+        _git(project, "add", "--", FILE)
 
 
 def _git(project: Path, *arguments: str) -> str:
@@ -238,7 +242,7 @@ def ports(project: Path) -> Ports:
     config = _config(project)
 
     def port(key: str, *path: str) -> int | None:
-        value = config.get(f"inspiration:{key}")
+        value = config.get(key)
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
         # Python's True is an int, too.
@@ -257,9 +261,10 @@ def ports(project: Path) -> Ports:
 def addons(project: Path) -> dict[str, Mapping[str, Any]]:
     """The addons that the stack's configuration names and switches on, each with the options that it gives there.
 
-    What the program switches on by itself isn't one of them, and what is no addon is: that is for the program to refuse.
+    What the program switches on by itself isn't one of them, and what is no addon is: that is for the program to
+    refuse.
     """
-    section = _config(project).get("inspiration:addons")
+    section = _config(project).get("addons")
     named = section if isinstance(section, dict) else {}
     options = {name: {} if value is True or value == "auto" else value for name, value in named.items()}
     return {name: value for name, value in options.items() if isinstance(value, dict)}
@@ -278,20 +283,51 @@ def refuse_addons(addons: Collection[str]) -> None:
         )
 
 
-def _config(project: Path) -> dict[str, Any]:
-    """The stack's configuration, as it stands in its file.
+def parsed(text: str, file: str = FILE) -> object:
+    """What the text of a file says, by default the stack's.
 
     Raises:
-        Failure: The file isn't YAML.
+        Failure: It isn't YAML.
     """
-    file = f"Pulumi.{STACK}.yaml"
     try:
-        document = yaml.safe_load((project / file).read_text())
-    except FileNotFoundError:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of a date that isn't one, PyYAML says ValueError
+        raise Failure(f"{file} isn't YAML: {' '.join(str(error).split())}", fix="correct the file") from None
+
+
+def project_name(project: Path) -> str:
+    """The name of the project, which the keys of its configuration begin with.
+
+    Raises:
+        Failure: ``Pulumi.yaml`` has none, isn't YAML, or can't be read.
+    """
+    document = parsed(_text(project, "Pulumi.yaml"), "Pulumi.yaml")
+    name = document.get("name") if isinstance(document, dict) else None
+    if not isinstance(name, str):
+        raise Failure("Pulumi.yaml has no name", fix="give the project one, such as `name: inspiration`")
+    return name
+
+
+def _config(project: Path) -> dict[str, Any]:
+    """The stack's configuration, as it stands in its file, by keys without the name of the project.
+
+    Raises:
+        Failure: The file isn't YAML, or can't be read.
+    """
+    document = parsed(_text(project))
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
         return {}
+    prefix = f"{project_name(project)}:"
+    return {str(key).removeprefix(prefix): value for key, value in config.items() if str(key).startswith(prefix)}
+
+
+def _text(project: Path, file: str = FILE) -> str:
+    try:
+        return (project / file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
     except UnicodeDecodeError:
         raise Failure(f"{file} isn't YAML: it isn't text", fix="correct the file") from None
-    except (yaml.YAMLError, ValueError) as error:  # of a date that isn't one, PyYAML says ValueError
-        raise Failure(f"{file} isn't YAML: {' '.join(str(error).split())}", fix="correct the file") from None
-    config = document.get("config") if isinstance(document, dict) else None
-    return config if isinstance(config, dict) else {}
+    except OSError as error:
+        raise Failure(f"{project / file} can't be read: {error.strerror}", fix="put that right") from None

@@ -4,7 +4,8 @@ import errno
 import os
 from pathlib import Path
 
-from components.build_context import files
+from components.build_context import STOCK_DOCKERFILE, dockerfile_of, files
+from components.dockerignore import DockerignoreError
 from settings.problems import problem, shown
 
 MAX_BYTES = 1 << 30
@@ -26,6 +27,8 @@ def folder_of_site(source: str) -> str:
     try:
         _check_place(folder, source)
         _check_content(folder, source)
+    except DockerignoreError as error:
+        raise problem(str(error)) from error
     except OSError as error:
         raise problem(_unreadable(folder, source, error)) from error
     return folder.as_posix()
@@ -52,15 +55,12 @@ def _check_place(folder: Path, source: str) -> None:
 
 
 def _check_content(folder: Path, source: str) -> None:
-    dockerfile = folder / "Dockerfile"
-    if not any(file.is_file() for file in (dockerfile, folder / "index.html")):
+    dockerfile = dockerfile_of(folder)
+    if dockerfile == STOCK_DOCKERFILE and not (folder / "index.html").is_file():
         raise problem(f"{shown(source)} has neither index.html nor Dockerfile; add one of them")
-    context = files(folder)
-    if not dockerfile.is_file() and (hidden := _hidden(folder, context)):
-        raise problem(
-            f"{shown(source)} has no Dockerfile, so all of it would be served, {shown(hidden)} too; "
-            f"give it a .dockerignore with the line **/.*"
-        )
+    context = files(folder, dockerfile)
+    if dockerfile == STOCK_DOCKERFILE:
+        _check_pages(folder, source, context)
     sizes = {path: path.stat().st_size for path in context if not path.is_symlink()}
     if sum(sizes.values()) > MAX_BYTES:
         largest = max(sizes, key=lambda path: sizes[path])
@@ -70,8 +70,41 @@ def _check_content(folder: Path, source: str) -> None:
             f"doesn't need in {folder / '.dockerignore'}, or name a ready image"
         )
     # Ignored or not, it is read.
-    for path in (*sizes, *([dockerfile] if dockerfile.is_file() else [])):
+    for path in (*sizes, dockerfile):
         _check_access(path, os.R_OK)
+
+
+def _check_pages(folder: Path, source: str, context: list[Path]) -> None:
+    """Refuse what would make another site of a folder without a Dockerfile, all of which is served, than it looks."""
+    if hidden := _hidden(folder, context):
+        raise problem(
+            f"{shown(source)} has no Dockerfile, so all of it would be served, {shown(hidden)} too; "
+            f"give it a .dockerignore with the line **/.*"
+        )
+    root = folder.resolve()
+    for link in filter(Path.is_symlink, context):
+        name, target = shown(link.relative_to(folder).as_posix()), Path(os.path.realpath(link))
+        if target.exists() and not target.is_relative_to(root):
+            raise problem(
+                f"{shown(source)} has {name}, a symbolic link that leads out of the folder, to {target}, so the image "
+                "would lack what it leads to; put that in its place"
+            )
+        if target.exists() and link.readlink().is_absolute():
+            raise problem(
+                f"{shown(source)} has {name}, a symbolic link by an absolute path, which isn't there in the image; "
+                "make it relative"
+            )
+    page = folder / "index.html"
+    if page not in context:
+        raise problem(
+            f"{shown(source)} has an index.html, but its .dockerignore leaves it out; add the line !index.html"
+        )
+    target = Path(os.path.realpath(page)).relative_to(root)
+    if folder / target not in context:
+        raise problem(
+            f'{shown(source)} has "index.html", a symbolic link to {shown(target.as_posix())}, but its .dockerignore '
+            f"leaves that out; add the line !{target.as_posix()}"
+        )
 
 
 def _check_access(path: Path, mode: int) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker
 import psutil
+from docker.errors import DockerException
 
 from embedded.cluster import kernel_settings
 
 EPHEMERAL_PORTS = 32768
 """From here on up the kernel chooses, for whatever program; net.ipv4.ip_local_port_range's default."""
+
+ENGINE = "unix:///var/run/docker.sock"
+"""Where a machine's own Docker Engine listens."""
 
 FOLDERS = [
     Path(name)
@@ -34,6 +41,8 @@ class Machine:
     control_groups: frozenset[Path]
     listeners: frozenset[tuple[str, int]]
     files: frozenset[Path]
+    images: frozenset[str]
+    """Of the machine's own Docker Engine, if it has one: IDs, and names with the ID that each has."""
 
     @classmethod
     def now(cls) -> Machine:
@@ -59,7 +68,18 @@ class Machine:
             files=frozenset(
                 path for place in FOLDERS for path in (place, *place.glob("*"), *place.glob("*/*")) if path.exists()
             ),
+            images=frozenset(_images()),
         )
+
+
+def _images() -> Iterator[str]:
+    try:
+        client = docker.DockerClient(ENGINE)
+    except DockerException:
+        return
+    with closing(client):
+        for image in client.images.list(all=True):
+            yield from (str(image.id), *(f"{tag} {image.id}" for tag in image.tags))
 
 
 def processes_of(state: Path) -> list[str]:

@@ -6,9 +6,10 @@ import contextlib
 import http.client
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from embedded import interruption
 from embedded.cluster import configuration, control_groups, kernel_settings, network, pki, plan, preflight
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.programs import programs
@@ -27,7 +28,7 @@ class Cluster:
         """Find what would stop it; see :func:`embedded.cluster.preflight.check`."""
         preflight.check(self.files, ports, {process.pid for process in self.supervisor.processes().values()})
 
-    def start(self, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path | None) -> None:
+    def start(self, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path | None) -> str:
         """Start what isn't running, and wait until the API server answers; the node may need a little longer.
 
         Args:
@@ -36,9 +37,13 @@ class Cluster:
             ports: What the relay listens on, on 127.0.0.1.
             dockerd: The Docker Engine to run too; None where the machine has one running.
 
+        Returns:
+            What was done, in a few words.
+
         Raises:
             Failure: Something doesn't start; it names what, with its last words and its log.
         """
+        was_running = self.supervisor.root() is not None
         self.files.make()
         renewed = pki.provide(self.files.pki)
         configuration.write(self.files, cni_bin=bin_dir)
@@ -46,21 +51,27 @@ class Cluster:
         network.up(self.files)
         kernel_settings.remember(self.files)
         wanted = programs(self.files, bin_dir, kube_router, ports, dockerd)
-        self.supervisor.start(wanted)
+        stopped, started = self.supervisor.start(wanted), set()
         if renewed:
-            self.supervisor.restart(program.name for program in wanted)
+            stopped |= self.supervisor.restart(program.name for program in wanted)
+
+        def run(name: str) -> None:
+            if self.supervisor.run(name):
+                started.add(name)
+
         for name in ("etcd", "containerd", "relay", "dockerd"):
             if any(program.name == name for program in wanted):
-                self.supervisor.run(name)
+                run(name)
         self.supervisor.wait("etcd", self._etcd_listens, "etcd doesn't listen", seconds=60)
-        self.supervisor.run("kube-apiserver")
+        run("kube-apiserver")
         self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
         for program in wanted:
-            self.supervisor.run(program.name)
+            run(program.name)
         self._kubectl(bin_dir, "apply", "--server-side", "--filename", str(self.files.config / "access.yaml"))
         self.supervisor.wait(
             "containerd", self.files.containerd_socket.is_socket, "containerd doesn't listen", seconds=60
         )
+        return summary(stopped, started) if was_running else "started"
 
     def wait_for_node(self, bin_dir: Path) -> None:
         """Wait until pods can run.
@@ -112,15 +123,16 @@ class Cluster:
             Failure: It doesn't come back.
         """
         running = "etcd" in self.supervisor.processes()
-        if running:
-            self.supervisor.restart(["etcd"])
-        try:
-            yield
-        finally:
+        with interruption.held():  # it is back first
             if running:
-                self.supervisor.run("etcd")
-                self.supervisor.wait("etcd", self._etcd_listens, "etcd doesn't listen", seconds=60)
-                self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
+                self.supervisor.restart(["etcd"])
+            try:
+                yield
+            finally:
+                if running:
+                    self.supervisor.run("etcd")
+                    self.supervisor.wait("etcd", self._etcd_listens, "etcd doesn't listen", seconds=60)
+                    self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
 
     def is_answering(self) -> bool:
         """Whether the API server says that it is ready."""
@@ -147,3 +159,23 @@ class Cluster:
         )
         if done.returncode != 0:
             raise Failure(f"kubectl {arguments[0]}: {done.stderr.strip()}", fix="run script/up again")
+
+
+def summary(stopped: Collection[str], started: Collection[str]) -> str:
+    """What was done to the programs of a cluster that was running, in words.
+
+    Args:
+        stopped: Those that were stopped, to be others.
+        started: Those that were started, those of ``stopped`` that are wanted still among them.
+    """
+    done = {
+        "restarted": sorted(name for name in started if name in stopped),
+        "started": sorted(name for name in started if name not in stopped),
+        "stopped": sorted(name for name in stopped if name not in started),
+    }
+    parts = [
+        f"{verb} {len(names)} program{'s' if len(names) > 1 else ''}: {', '.join(names)}"
+        for verb, names in done.items()
+        if names
+    ]
+    return "; ".join(parts) or "was running"

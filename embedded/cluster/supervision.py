@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from embedded import files, interruption
 from embedded.cluster import network, plan
 from embedded.cluster.plan import Files
 from embedded.cluster.programs import Program
@@ -28,6 +29,9 @@ from embedded.errors import Failure
 from embedded.toolchain.system import SYSTEM_PATH
 
 POLL_SECONDS = 0.1
+
+CONFIGURATION = "supervisord.conf"
+"""The supervisor's own configuration, in the cluster's folder of configuration files."""
 
 MOUNT_AND_RUN = """\
 mount --make-rshared /
@@ -55,9 +59,28 @@ class Supervisor:
             process = psutil.Process(record["pid"])
             # A process id is used again after a while; one with another start is somebody else.
             same = _start_of(process.pid) == record["start"] and process.status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, ProcessLookupError, KeyError, ValueError, psutil.NoSuchProcess):
+            return process if same else None
+        except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
+            # Also where whoever started it was killed before it could write that down.
+            return self._found()
+        except (ValueError, LookupError, TypeError):
+            # The record of another version, or none: what runs is the same in all of them.
+            return self._found()
+
+    def _found(self) -> psutil.Process | None:
+        """The same without a record of it, by its command line, which names this cluster's configuration."""
+        configuration = (self._files.config / CONFIGURATION).resolve()
+        if not configuration.exists():
             return None
-        return process if same else None
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if words[-2:-1] != ["--configuration"] or Path(words[-1]).resolve() != configuration:
+                continue
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                # `unshare`, which waits for it, has the same words.
+                if len(_pids(process.pid)) > 1 and _innermost_pid(process.pid) == 1:
+                    return process
+        return None
 
     def processes(self) -> dict[str, psutil.Process]:
         """The running programs by name, as the machine sees them."""
@@ -74,17 +97,22 @@ class Supervisor:
                     found[name] = child
         return found
 
-    def start(self, programs: Iterable[Program]) -> None:
+    def start(self, programs: Iterable[Program]) -> set[str]:
         """Start the supervisor if it isn't running, and make it know exactly ``programs``, none started yet.
 
         A program whose command line is another than before is stopped, so that it can be started anew.
+
+        Returns:
+            The names of those that were stopped, those that aren't wanted any more among them.
         """
-        configuration = self._files.config / "supervisord.conf"
+        configuration = self._files.config / CONFIGURATION
         configuration.touch(mode=0o600)
         configuration.write_text(self._configuration(list(programs)))
-        if self.root() is None:
+        root = self.root()
+        if root is None:
             self._launch(str(configuration))
-            return
+            return set()
+        self._write_down(root.pid)
         rpc = self._rpc()
         added, changed, removed = rpc.reloadConfig()[0]
         for group in (*changed, *removed):
@@ -92,29 +120,40 @@ class Supervisor:
             rpc.removeProcessGroup(group)
         for group in (*added, *changed):
             rpc.addProcessGroup(group)
+        return {*changed, *removed}
 
-    def run(self, name: str) -> None:
+    def run(self, name: str) -> bool:
         """Start one program, if it isn't running.
+
+        Returns:
+            Whether it had to be started.
 
         Raises:
             Failure: It ends right after its start; with the last lines of its log.
         """
         rpc = self._rpc()
         if rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING"):
-            return
+            return False
         try:
             rpc.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
             raise Failure(
                 f"{name} doesn't start: {fault.faultString}", fix=self.last_words(name), log=self._log(name)
             ) from None
+        return True
 
-    def restart(self, names: Iterable[str]) -> None:
-        """Stop the named programs, so that the next :meth:`run` starts them with what has changed."""
-        rpc = self._rpc()
+    def restart(self, names: Iterable[str]) -> set[str]:
+        """Stop the named programs, so that the next :meth:`run` starts them with what has changed.
+
+        Returns:
+            The names of those that ran.
+        """
+        rpc, stopped = self._rpc(), set()
         for name in names:
             with contextlib.suppress(xmlrpc.client.Fault):  # it isn't running
                 rpc.stopProcess(name)
+                stopped.add(name)
+        return stopped
 
     def wait(self, name: str, is_ready: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait until ``is_ready()``.
@@ -127,9 +166,11 @@ class Supervisor:
 
         Raises:
             Failure: The time is up, or the program has ended for good.
+            KeyboardInterrupt: This process has been asked to end.
         """
         end = time.monotonic() + seconds
         while not is_ready():
+            interruption.check()
             try:
                 state = self._rpc().getProcessInfo(name)["statename"]
             except (OSError, xmlrpc.client.Fault) as error:
@@ -192,8 +233,7 @@ class Supervisor:
         for _ in _until(20):
             children = psutil.Process(unshare.pid).children() if unshare.poll() is None else []
             if children:
-                pid = children[0].pid
-                self._record.write_text(json.dumps({"pid": pid, "start": _start_of(pid)}))
+                self._write_down(children[0].pid)
                 break
             if unshare.poll() is not None:
                 break
@@ -208,6 +248,11 @@ class Supervisor:
             fix="see what it says",
             log=output,
         )
+
+    def _write_down(self, pid: int) -> None:
+        record = json.dumps({"pid": pid, "start": _start_of(pid)})
+        if not self._record.exists() or self._record.read_text(errors="replace") != record:
+            files.replace(self._record, record)
 
     def _rpc(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._files.supervisor_socket}")
@@ -264,8 +309,13 @@ def _start_of(pid: int) -> list[str]:
 
 
 def _innermost_pid(pid: int) -> int:
+    return _pids(pid)[-1]
+
+
+def _pids(pid: int) -> list[int]:
+    """The numbers of a process in the PID namespaces that it is in, the machine's first."""
     status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[-1]) for line in status.splitlines() if line.startswith("NSpid:"))
+    return next([int(each) for each in line.split()[1:]] for line in status.splitlines() if line.startswith("NSpid:"))
 
 
 def _quote(command: list[str]) -> str:

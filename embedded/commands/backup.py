@@ -20,7 +20,7 @@ def write(console: Console, file: Path) -> int:
         Failure: It can't be made; it says why.
     """
     with exclusive(console):
-        stack_lock.release_dead(STATE / "pulumi", stack.PROJECT_NAME, stack.STACK)
+        stack_lock.release_dead(STATE / "pulumi", stack.project_name(PROJECT), stack.STACK)
         with Progress().stage(f"Back up to {file}") as stage:
             backup.write(STATE, file, stack.configuration(PROJECT), Cluster(STATE).etcd_stopped())
             stage.result = f"{file.stat().st_size / 1e6:.1f} MB"

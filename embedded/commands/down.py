@@ -31,8 +31,8 @@ def run(console: Console, *, purge: bool, keep: bool) -> int:
 
 
 def _run(console: Console, cluster: Cluster, progress: Progress, *, purge: bool, keep: bool) -> int:
-    environment = remembered()
-    if environment is not None and not keep and cluster.supervisor.root() is not None and cluster.is_answering():
+    running = not keep and cluster.supervisor.root() is not None and cluster.is_answering()
+    if running and (environment := _environment(purge)) is not None:
         dev = stack.Stack(PROJECT, STATE, environment)
         code = dev.run("destroy", "--stack", stack.STACK, "--yes", "--skip-preview")
         if code != 0 and not purge:
@@ -52,3 +52,13 @@ def _run(console: Console, cluster: Cluster, progress: Progress, *, purge: bool,
     else:
         console.print("The cluster is stopped; its data stays (script/down --purge removes it).")
     return 0
+
+
+def _environment(purge: bool) -> dict[str, str] | None:
+    """What Pulumi needs; None where it has nothing to destroy, or can't, and all is removed anyway."""
+    try:
+        return remembered()
+    except Failure:
+        if not purge:
+            raise
+        return None

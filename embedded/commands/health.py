@@ -18,7 +18,7 @@ from embedded.health.api import ApiError, connect
 from embedded.health.deployed import Component
 from embedded.health.inspection import Problem, inspect
 from embedded.paths import PROJECT
-from embedded.stack import STACK
+from embedded.stack import STACK, project_name
 
 
 def show(console: Console, stack: str | None = None, *, problems_only: bool = False) -> bool:
@@ -78,7 +78,8 @@ def render(
 def _cluster(stack: str) -> tuple[str | None, str | None]:
     """The kubeconfig, path or text, and the context in it that the configuration of a stack names."""
     config = _pulumi("config", "--json", "--show-secrets", "--stack", stack)
-    kubeconfig, context = (config.get(f"inspiration:{key}", {}).get("value") for key in ("kubeconfig", "context"))
+    name = project_name(PROJECT)
+    kubeconfig, context = (config.get(f"{name}:{key}", {}).get("value") for key in ("kubeconfig", "context"))
     return kubeconfig or None, context or None
 
 

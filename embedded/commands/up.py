@@ -25,7 +25,7 @@ from embedded.errors import Failure
 from embedded.images import catalogue
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.paths import PROJECT, STATE
-from embedded.plugins.install import download_kubernetes, install
+from embedded.plugins.install import OfficialDownloads, download_kubernetes, install
 from embedded.progress import Progress
 from embedded.toolchain import Toolchain, charts
 
@@ -64,19 +64,22 @@ def _run(
 ) -> int:
     addons = stack.addons(PROJECT)
     tools = toolchain.provide(progress, addons, lambda engine: download_kubernetes(engine, PULUMI_HOME, PYTHON))
-    docker_host = tools.docker_host or f"unix://{cluster.files.docker_socket}"
+    docker_host = f"unix://{cluster.files.docker_socket}"
     environment = _connect(tools, cluster, docker_host)
-    _set_up(progress, tools, cluster, ports, docker_host, addons)
-    dev = stack.Stack(PROJECT, STATE, environment)
-    dev.select()
+    dev, code = stack.Stack(PROJECT, STATE, environment), 0
+    with OfficialDownloads(tools.pulumi, PULUMI_HOME, PYTHON) as downloads:
+        _set_up(progress, tools, cluster, ports, docker_host, addons)
+        dev.select()
+        if not cluster_only:
+            with progress.stage("pulumi up", live=False) as stage:
+                code = dev.run("up", "--stack", stack.STACK, "--yes", "--skip-preview", *pulumi_arguments)
+                stage.failed = code != 0
+    if downloads.done:
+        progress.console.print(f"official Pulumi plugins from the next run on: {', '.join(downloads.done)}")
+    cluster.rest()
     if cluster_only:
-        cluster.rest()
         progress.summary()
         return 0
-    with progress.stage("pulumi up", live=False) as stage:
-        code = dev.run("up", "--stack", stack.STACK, "--yes", "--skip-preview", *pulumi_arguments)
-        stage.failed = code != 0
-    cluster.rest()
     if code != 0:
         # Pulumi tells that something isn't ready, and not always why.
         with contextlib.suppress(Failure):
@@ -118,11 +121,10 @@ def _set_up(
 
     def start() -> None:
         with progress.stage("Cluster") as stage:
-            running = cluster.supervisor.root() is not None
-            cluster.start(tools.bin, tools.kube_router, ports, tools.dockerd)
+            result = cluster.start(tools.bin, tools.kube_router, ports, tools.dockerd)
             stage.update("waiting for the node")
             cluster.wait_for_node(tools.bin)
-            stage.result = "was running" if running else "started"
+            stage.result = result
 
     def plugins() -> None:
         with progress.stage("Pulumi plugins") as stage:

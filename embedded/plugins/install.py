@@ -1,25 +1,31 @@
 """Installs the Pulumi plugins that the program needs: the official ones where possible, else those of this folder.
 
-Official plugins come from Pulumi's download sites. That is tried once for each version and remembered in `MEMORY`;
-delete that file to try again, for instance once the machine is connected. The one for Kubernetes is Pulumi's own
-everywhere: where it can't be downloaded, the toolchain has built it.
+Official plugins come from Pulumi's download sites, when a version is wanted for the first time. Where that fails, ours
+are installed, and nobody waits for a download again: `OfficialDownloads` tries it beside what else is done, each time.
+The one for Kubernetes is Pulumi's own everywhere: where it can't be downloaded, the toolchain has built it.
 """
 
 import gzip
 import hashlib
+import http.client
 import importlib.metadata
 import io
 import json
 import os
 import shlex
 import shutil
+import ssl
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from embedded.errors import Failure
 
@@ -34,14 +40,20 @@ SHARED = "shared"
 
 LANGUAGE_HOST = "pulumi-language-python"
 
-MEMORY = "inspiration-plugins.json"
-"""In ``PULUMI_HOME``: the versions for which the official plugin could not be had."""
-
 MARKER = "inspiration.sha256"
 """In an installed plugin: what it was made of. One that was downloaded has none."""
 
 OFFICIAL_TIMEOUT = 20
-"""Seconds for the attempt to download an official plugin."""
+"""Seconds for the attempt to download an official plugin that nothing stands in for yet."""
+
+PROBE_TIMEOUT = 3
+"""Seconds for a download site to answer at all."""
+
+SITES = ("https://get.pulumi.com", "https://api.github.com")
+"""Where the engine looks for official plugins."""
+
+DOWNLOADS = "inspiration-downloads"
+"""In ``PULUMI_HOME``: the ``PULUMI_HOME`` of `OfficialDownloads`."""
 
 LANGUAGE_LAUNCHER_HEAD = "#!/bin/sh\n# Of inspiration: "
 
@@ -84,9 +96,19 @@ class _Pulumi:
     home: Path
 
     def plugin_install(self, *words: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
-        command = [str(self.binary), "plugin", "install", "resource", *words, "--non-interactive"]
-        variables = os.environ | {"PULUMI_HOME": str(self.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        command, variables = self._plugin_install(words)
         return subprocess.run(command, cwd=self.home, env=variables, timeout=timeout, capture_output=True, text=True)
+
+    def start_plugin_install(self, *words: str) -> subprocess.Popen[bytes]:
+        command, variables = self._plugin_install(words)
+        nothing = subprocess.DEVNULL
+        return subprocess.Popen(
+            command, cwd=self.home, env=variables, stdin=nothing, stdout=nothing, stderr=nothing
+        )  # fmt: skip
+
+    def _plugin_install(self, words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        command = [str(self.binary), "plugin", "install", "resource", *words, "--non-interactive"]
+        return command, os.environ | {"PULUMI_HOME": str(self.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
 
     def plugin(self, name: str, version: str) -> Path:
         """Where the engine keeps a resource plugin."""
@@ -95,7 +117,11 @@ class _Pulumi:
     def has(self, name: str, version: str) -> bool:
         """Whether it has a resource plugin that it has downloaded."""
         folder = self.plugin(name, version)
-        return (folder / f"pulumi-resource-{name}").is_file() and not (folder / MARKER).is_file()
+        return (folder / f"pulumi-resource-{name}").is_file() and not self.has_ours(name, version)
+
+    def has_ours(self, name: str, version: str) -> bool:
+        """Whether it has a resource plugin that was installed here."""
+        return (self.plugin(name, version) / MARKER).is_file()
 
     def install_file(self, name: str, version: str, file: Path) -> None:
         """Install a resource plugin from its executable, or an archive with that in it."""
@@ -113,6 +139,7 @@ def install(
     python: Path,
     kubernetes: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    download: bool = True,
 ) -> list[Installed]:
     """Make every plugin that the program needs available to an engine.
 
@@ -124,6 +151,7 @@ def install(
         kubernetes: The executable of the Kubernetes plugin, where the toolchain has built it; ``None`` where
             `download_kubernetes` has found it.
         progress: Called with what is being done, in a few words; from several threads.
+        download: Whether to look for the official plugins.
 
     Returns:
         The language host, the Kubernetes plugin, then the other resource plugins.
@@ -134,17 +162,12 @@ def install(
     pulumi_home.mkdir(parents=True, exist_ok=True)
     engine = _Pulumi(pulumi.resolve(), pulumi_home)
     versions = {name: wanted_version(name, python) for name in RESOURCE_PLUGINS}
-    memory_file = pulumi_home / MEMORY
-    refused = set(json.loads(memory_file.read_text())) if memory_file.is_file() else set()
 
     def install_one(name: str) -> Installed:
-        tried = f"{name}-{versions[name]}" in refused
-        return _install_resource_plugin(engine, name, versions[name], python, tried, progress)
+        return _install_resource_plugin(engine, name, versions[name], python, download, progress)
 
     with ThreadPoolExecutor(len(versions)) as executor:
         installed = list(executor.map(install_one, versions))
-    refused |= {f"{each.name}-{each.version}" for each in installed if not each.official}
-    memory_file.write_text(json.dumps(sorted(refused)) + "\n")
     return [
         _install_language_host(engine, python, progress),
         _install_kubernetes(engine, wanted_version(KUBERNETES, python), kubernetes, progress),
@@ -153,10 +176,81 @@ def install(
 
 
 def download_kubernetes(pulumi: Path, pulumi_home: Path, python: Path) -> bool:
-    """Tell whether the engine has Pulumi's Kubernetes plugin in the wanted version, or can download it now."""
+    """Tell whether the engine has Pulumi's Kubernetes plugin in the wanted version, or can download it now.
+
+    Where it was built and is there, nobody waits for another one.
+    """
     pulumi_home.mkdir(parents=True, exist_ok=True)
     engine, version = _Pulumi(pulumi.resolve(), pulumi_home), wanted_version(KUBERNETES, python)
-    return engine.has(KUBERNETES, version) or _install_official(engine, KUBERNETES, version)
+    if engine.has(KUBERNETES, version):
+        return True
+    marker = engine.plugin(KUBERNETES, version) / MARKER
+    if marker.is_file() and Path(marker.read_text()).exists():
+        return False
+    return _install_official(engine, KUBERNETES, version)
+
+
+class OfficialDownloads:
+    """Downloads the official plugins that ours stand in for, while the block does something else.
+
+    Nothing waits for them: what isn't there when the block ends is tried again the next time. What is there is put in
+    place then, when no engine is at work.
+
+    Args:
+        pulumi: The engine's executable.
+        pulumi_home: The folder that the engine is run with as ``PULUMI_HOME``.
+        python: The interpreter of the virtual environment with the SDKs.
+
+    Attributes:
+        done: After the block, the names of those that are official from now on.
+    """
+
+    def __init__(self, pulumi: Path, pulumi_home: Path, python: Path) -> None:
+        self.done: list[str] = []
+        self._engine = _Pulumi(pulumi.resolve(), pulumi_home)
+        self._aside = _Pulumi(pulumi.resolve(), pulumi_home / DOWNLOADS)
+        self._python = python
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._ended = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._versions = {name: wanted_version(name, self._python) for name in RESOURCE_PLUGINS}
+        if any(self._engine.has_ours(name, version) for name, version in self._versions.items()):
+            # A daemon: looking up a name can't be cut short.
+            threading.Thread(target=self._start, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._ended = True
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for name, process in self._processes.items():
+            if process.returncode == 0 and self._aside.has(name, self._versions[name]):
+                self._put_in_place(name)
+                self.done.append(name)
+        shutil.rmtree(self._aside.home, ignore_errors=True)
+
+    def _start(self) -> None:
+        if not any(map(_answers, _sites())):
+            return
+        with self._lock:
+            if self._ended:
+                return
+            shutil.rmtree(self._aside.home, ignore_errors=True)  # of a run that was killed
+            self._aside.home.mkdir()
+            for name, version in self._versions.items():
+                if self._engine.has_ours(name, version):
+                    self._processes[name] = self._aside.start_plugin_install(name, version)
+
+    def _put_in_place(self, name: str) -> None:
+        version = self._versions[name]
+        place = self._engine.plugin(name, version)
+        place.rename(self._aside.home / f"ours-{name}")
+        self._aside.plugin(name, version).rename(place)
 
 
 def archive(name: str, python: Path) -> bytes:
@@ -186,11 +280,11 @@ def archive(name: str, python: Path) -> bytes:
 
 
 def _install_resource_plugin(
-    engine: _Pulumi, name: str, version: str, python: Path, tried: bool, progress: Callable[[str], None]
+    engine: _Pulumi, name: str, version: str, python: Path, download: bool, progress: Callable[[str], None]
 ) -> Installed:
     if engine.has(name, version):
         return Installed(name, version, official=True, changed=False)
-    if not tried:
+    if download and not engine.has_ours(name, version):
         progress(f"looking for the official {name} plugin {version}")
         if _install_official(engine, name, version):
             return Installed(name, version, official=True, changed=True)
@@ -224,6 +318,27 @@ def _install_official(engine: _Pulumi, name: str, version: str) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
+
+
+def _sites() -> list[str]:
+    """Where official plugins are downloaded from, as the user may have it: by pairs of REGEXP=URL."""
+    overrides = os.environ.get("PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES", "")
+    urls = [url for pair in overrides.split(",") if (url := pair.partition("=")[2])]
+    return list(dict.fromkeys([*(url for url in urls if url.startswith(("http://", "https://"))), *SITES]))
+
+
+def _answers(url: str) -> bool:
+    """Whether a site can be reached, by the user's proxy where there is one; what it answers doesn't matter."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - HTTP only
+        with urllib.request.build_opener().open(request, timeout=PROBE_TIMEOUT):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, ssl.SSLError)  # the engine may trust whom Python doesn't
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
 
 
 def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[str], None]) -> Installed:

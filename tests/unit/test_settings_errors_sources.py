@@ -52,6 +52,23 @@ def loop_for_a_page(project: Path) -> None:
     (project / "looped" / "index.html").symlink_to("index.html")
 
 
+def page(link: str = "", ignored: str = "", name: str = "index.html") -> Build:
+    """A folder ``linked`` without a Dockerfile, of whose files one is a link, or that ignores some."""
+
+    def build(project: Path) -> None:
+        folder = project / "linked"
+        (folder / "css").mkdir(parents=True)
+        (folder / "real.html").touch()
+        (project / "shared.html").touch()
+        (folder / ".dockerignore").write_text(ignored)
+        if name != "index.html" or not link:
+            (folder / "index.html").touch()
+        if link:
+            (folder / name).symlink_to(link.format(project=project))
+
+    return build
+
+
 def gigabytes(project: Path) -> None:
     """Files that take no room on the disk, but would to be read and sent."""
     with (project / "site" / "video.mp4").open("wb") as file:
@@ -133,6 +150,41 @@ NOT_A_SITE: dict[str, tuple[Build, str, str]] = {
         '"pages" has no Dockerfile, so all of it would be served, ".git" too; '
         "give it a .dockerignore with the line **/.*",
     ),
+    "a page that is a link out of the folder": (
+        page("../shared.html"),
+        "linked",
+        '"linked" has "index.html", a symbolic link that leads out of the folder, to {project}/shared.html, so the '
+        "image would lack what it leads to; put that in its place",
+    ),
+    "something else that is a link out of the folder": (
+        page("../../shared.html", name="css/style.css"),
+        "linked",
+        '"linked" has "css/style.css", a symbolic link that leads out of the folder, to {project}/shared.html, so the '
+        "image would lack what it leads to; put that in its place",
+    ),
+    "a page that is a link by an absolute path": (
+        page("{project}/linked/real.html"),
+        "linked",
+        '"linked" has "index.html", a symbolic link by an absolute path, which isn\'t there in the image; '
+        "make it relative",
+    ),
+    "a page that is ignored": (
+        page(ignored="**.html\n"),
+        "linked",
+        '"linked" has an index.html, but its .dockerignore leaves it out; add the line !index.html',
+    ),
+    "a page that is a link to what is ignored": (
+        page("real.html", ignored="real.html\n"),
+        "linked",
+        '"linked" has "index.html", a symbolic link to "real.html", but its .dockerignore leaves that out; add the '
+        "line !real.html",
+    ),
+    "a pattern that Docker refuses": (
+        page(ignored="a\n[b\n"),
+        "linked",
+        "line 2 of linked/.dockerignore is no pattern that Docker takes: [b; write \\[ and \\\\ for a bracket and a "
+        "backslash as such",
+    ),
     "gigabytes": (
         gigabytes,
         "site",
@@ -145,7 +197,9 @@ NOT_A_SITE: dict[str, tuple[Build, str, str]] = {
 @pytest.mark.parametrize(("build", "source", "expected"), NOT_A_SITE.values(), ids=NOT_A_SITE)
 def test_what_is_no_site(project: Path, build: Build, source: str, expected: str) -> None:
     build(project)
-    assert problems({"sites": [{"name": "a", "source": source}]}) == [f"sites[0].source: {expected}"]
+    assert problems({"sites": [{"name": "a", "source": source}]}) == [
+        f"sites[0].source: {expected.format(project=project)}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +224,33 @@ def test_what_cannot_be_read(project: Path, name: str, fix: str) -> None:
         found = problems({"sites": [{"name": "a", "source": "site"}]})
     path.chmod(0o700)
     assert found == [f'sites[0].source: "site" has "{name}", which can\'t be read: Permission denied; {fix}']
+
+
+@pytest.mark.parametrize("name", ["private", "key.pem"])
+def test_what_cannot_be_read_and_is_ignored_is_fine(project: Path, name: str) -> None:
+    path = project / "site" / name
+    path.mkdir() if name == "private" else path.touch()
+    path.chmod(0)
+    (project / "site" / ".dockerignore").write_text(f"{name}\n")
+    with anybody():
+        assert load({"sites": [{"name": "a", "source": "site"}]}).sites[0].source == "site"
+    path.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        page("real.html"),
+        page("css/../real.html"),
+        page("nowhere", name="draft.html"),
+        page("draft.html", name="draft.html"),
+        page("css", name="styles"),
+        page("../../shared.html", name="css/style.css", ignored="css\n"),
+    ],
+)
+def test_links_that_the_image_has_too_are_fine(project: Path, build: Build) -> None:
+    build(project)
+    assert load({"sites": [{"name": "a", "source": "linked"}]}).sites[0].source == "linked"
 
 
 def test_a_folder_that_cannot_be_read(project: Path) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from ..shared.errors import PluginError
+from .buildkit import needed_for
+from .dockerignore import IGNORE_FILE, DockerignoreError, ignore_file, left
 
 MAX_BYTES = 1 << 30
 """Of all files together. More is a mistake, usually a forgotten `.dockerignore`."""
@@ -44,7 +46,7 @@ class BuildContext:
         digest.update(b"dockerfile %s\n" % os.fsencode(self._dockerfile_name()))
         if not self._has_dockerfile():
             digest.update(_file_digest(self.dockerfile))
-        for name, path, status in self._entries():
+        for name, path, status in self._entries(self._left()):
             if stat.S_ISLNK(status.st_mode):
                 digest.update(b"link %s\0%s\n" % (os.fsencode(name), os.fsencode(path.readlink())))
             elif stat.S_ISDIR(status.st_mode):
@@ -54,31 +56,57 @@ class BuildContext:
                 digest.update(b"file %s\0%s\n" % (os.fsencode(name), executable) + _file_digest(path))
         return digest.hexdigest()
 
+    def needs_buildkit(self) -> str:
+        """The first line of the Dockerfile that only BuildKit builds; else empty.
+
+        Raises:
+            PluginError: It can't be read; or BuildKit would have it in the image, which it mustn't.
+        """
+        with _readable(self.dockerfile) as source:
+            line = needed_for(source.read().decode(errors="replace"))
+        if line and self._hidden(self._left()):
+            raise PluginError(
+                f"{self.dockerfile} needs BuildKit, for “{line}”, and would be in the image then, though "
+                f"{'.dockerignore lists it' if self._has_dockerfile() else 'it is outside of the context'}; "
+                f"{'take it off that list' if self._has_dockerfile() else 'move it into the context'}, and copy what "
+                "the image needs by name"
+            )
+        return line
+
     def write(self, target: IO[bytes]) -> str:
         """Write the folder as a tar archive, and return the Dockerfile's name in it.
 
         Raises:
             PluginError: A file can't be read, or there is too much of it all.
         """
-        dockerfile = self._dockerfile_name()
+        names, dockerfile = self._left(), self._dockerfile_name()
+        hidden = self._hidden(names)
         with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            ignore = b""
-            for name, path, status in self._entries():
-                if name == ".dockerignore" and not self._has_dockerfile():
-                    ignore = path.read_bytes()
+            # The Dockerfile first: BuildKit knows an archive by its first 1024 bytes, which a short header fits in.
+            for name, path, status in sorted(self._entries(names), key=lambda entry: entry[0] != dockerfile):
+                if name == IGNORE_FILE and name in hidden:
                     continue
                 member = tar.gettarinfo(path, arcname=name)
                 executable = stat.S_ISDIR(status.st_mode) or _is_executable(status)
                 member.mode = 0o755 if executable else 0o644
+                member.mtime = int(member.mtime)  # a fraction would need another header
                 member.uid = member.gid = 0
                 member.uname = member.gname = ""
                 with _readable(path) if member.isreg() else io.BytesIO() as source:
                     tar.addfile(member, source if member.isreg() else None)
             if not self._has_dockerfile():
-                # As the docker command does it: sent along, but ignored, so that no COPY picks it up.
                 _add(tar, dockerfile, self.dockerfile.read_bytes())
-                _add(tar, ".dockerignore", ignore + f"\n{dockerfile}\n.dockerignore\n".encode())
+            if IGNORE_FILE in hidden:
+                _add(tar, IGNORE_FILE, "".join(f"{name}\n" for name in hidden).encode(errors="surrogateescape"))
         return dockerfile
+
+    def _hidden(self, names: list[str]) -> list[str]:
+        """What the Engine is sent, and ignores then, so that no ``COPY`` picks it up: as the Docker command does it."""
+        if self._has_dockerfile() and self._dockerfile_name() in names:
+            return []
+        # In the image there is the folder's own ignore file, if that leaves itself, or none.
+        own = self._has_dockerfile() and IGNORE_FILE in names
+        return [self._dockerfile_name(), *([] if own else [IGNORE_FILE])]
 
     def _has_dockerfile(self) -> bool:
         # A link that leads out of the folder is of no use to the Engine, which gets the folder only.
@@ -89,23 +117,23 @@ class BuildContext:
             return ".dockerfile.outside"
         return Path(os.path.relpath(self.dockerfile.resolve(), self.folder.resolve())).as_posix()
 
-    def _entries(self) -> Iterator[tuple[str, Path, os.stat_result]]:
-        """Name in the archive, path and status of each entry that `.dockerignore` leaves, by name."""
-        # Imported here since it takes 0.1 s, and a plugin is started for every preview.
-        from docker.utils.build import exclude_paths
-
-        patterns = _ignore_patterns(self.folder / ".dockerignore")
-        dockerfile = self._dockerfile_name() if self._has_dockerfile() else ".dockerignore"
+    def _left(self) -> list[str]:
         try:
-            names = sorted(exclude_paths(str(self.folder), patterns, dockerfile=dockerfile))
+            return left(self.folder, ignore_file(self.folder, self.dockerfile))
+        except DockerignoreError as error:
+            raise PluginError(f"build.context: {error}") from error
         except OSError as error:
             raise _unreadable(error.filename or self.folder, error) from error
+
+    def _entries(self, left: list[str]) -> Iterator[tuple[str, Path, os.stat_result]]:
+        """Name in the archive, path and status of each entry that is `left`, and of the Dockerfile, by name."""
+        names = {*left, *([self._dockerfile_name()] if self._has_dockerfile() else [])}
         entries = []
-        for name in names:
+        for name in sorted(names):
             path = self.folder / name
             status = path.lstat()
             if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                entries.append((Path(name).as_posix(), path, status))
+                entries.append((name, path, status))
         sizes = {name: status.st_size for name, _, status in entries if stat.S_ISREG(status.st_mode)}
         if sum(sizes.values()) > MAX_BYTES:
             largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
@@ -115,15 +143,6 @@ class BuildContext:
                 f"(largest: {', '.join(f'{name} {_mebibytes(sizes[name])}' for name in largest)})"
             )
         yield from entries
-
-
-def _ignore_patterns(file: Path) -> list[str]:
-    if not file.is_file():
-        return []
-    with _readable(file) as source:
-        text = source.read().decode("utf-8-sig", errors="surrogateescape")
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _file_digest(path: Path) -> bytes:

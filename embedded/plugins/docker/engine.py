@@ -20,9 +20,10 @@ import urllib3
 from docker.tls import TLSConfig
 
 from ..shared.errors import PluginError
+from .buildkit import Progress
 from .context import BuildContext
 from .credentials import Login
-from .failures import build_error, may_pass, push_error
+from .failures import build_error, buildkit_error, may_pass, push_error
 from .image import Image
 
 CONNECT_TIMEOUT = 10
@@ -30,6 +31,9 @@ CONNECT_TIMEOUT = 10
 
 SILENCE_TIMEOUT = 1800
 """Seconds that a build or push may go on without a word."""
+
+BUILDKIT_API = "1.39"
+"""The Engine's first API with BuildKit: that of 18.09."""
 
 REGISTRY_SECONDS = 30
 """For a registry that refuses connections to begin to answer."""
@@ -104,8 +108,10 @@ class Engine:
         Raises:
             PluginError: A step failed; with the step and the last lines of output.
         """
-        with tempfile.TemporaryFile() as archive, _explained("build"):
-            dockerfile = BuildContext(image.context, image.dockerfile).write(archive)
+        context = BuildContext(image.context, image.dockerfile)
+        needs = context.needs_buildkit() if image.builder != "BuilderV1" else ""
+        with tempfile.TemporaryFile() as archive, _explained("build"), self._builder(image, needs):
+            dockerfile = context.write(archive)
             archive.seek(0)
             events = self._client.build(
                 fileobj=archive,
@@ -122,9 +128,26 @@ class Engine:
                 forcerm=True,
                 decode=True,
             )
-            found = self._client.inspect_image(_follow_build(events, image, report))  # type: ignore[no-untyped-call]
+            found = self._client.inspect_image(_follow_build(events, image, report, needs))  # type: ignore[no-untyped-call]
         parts = (found.get("Os"), found.get("Architecture"), found.get("Variant"))
         return Built(found["Id"], "/".join(filter(None, parts)))
+
+    @contextmanager
+    def _builder(self, image: Image, needs: str) -> Iterator[None]:
+        """Have the Engine's BuildKit build, where the Dockerfile needs it or the program says so."""
+        if not needs and image.builder != "BuilderBuildKit":
+            yield
+            return
+        if docker.utils.version_lt(self._client.api_version, BUILDKIT_API):
+            raise PluginError(
+                f"{image.dockerfile} needs BuildKit, for “{needs or image.builder}”, which this Docker Engine (API "
+                f"{self._client.api_version}) has not; install Docker Engine 23.0 or later"
+            )
+        self._client.params = {"version": "2"}
+        try:
+            yield
+        finally:
+            self._client.params = {}
 
     def push(self, image: Image, login: Login | None, report: Report) -> str:
         """Push ``image`` under its tag and return the digest that the registry gave it.
@@ -163,12 +186,17 @@ class Engine:
         return digest
 
 
-def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report) -> str:
+def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report, needs: str) -> str:
     """Report each step, and return the identifier of the image that is built in the end."""
     step = "the first step"
     lines: deque[str] = deque(maxlen=LAST_LINES)
     identifier = image.text
+    buildkit = Progress()
     for event in events:
+        if event.get("id") == "moby.buildkit.trace":
+            for begun in buildkit.take(event["aux"]):
+                report(f"Building {image.text}: {begun}")
+            continue
         for line in COLOUR.sub("", str(event.get("stream", ""))).splitlines():
             if not line.strip() or line.lstrip().startswith(BOOKKEEPING):
                 continue
@@ -179,8 +207,13 @@ def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report
             else:
                 lines.append(line.rstrip())
         if "error" in event:
-            output = "".join(f"\n  {line}" for line in lines)
-            raise PluginError(build_error(image, step, str(event["error"])) + output)
+            message = str(event["error"])
+            if needs or image.builder == "BuilderBuildKit":
+                lines.extend(buildkit.lines)
+                text = buildkit_error(image, buildkit.failed, needs, message)
+            else:
+                text = build_error(image, step, message)
+            raise PluginError(text + "".join(f"\n  {line}" for line in lines))
         identifier = event.get("aux", {}).get("ID", identifier)
     return identifier
 

@@ -53,5 +53,23 @@ def build_error(image: Image, step: str, message: str) -> str:
     return f"{text}; {fix}" if fix else text
 
 
+def buildkit_error(image: Image, step: str, needs: str, message: str) -> str:
+    """One line for what BuildKit says of a build that failed at a ``step``, and what to do about it."""
+    cause = re.sub(r"failed to solve(?: with frontend \S+)?: |failed to create LLB definition: ", "", message.strip())
+    text = f"building {image.text} from {image.context} failed{f' at {step}' if step else ''}: {cause}"
+    fix = _first(
+        f"{step}: {message}",
+        {
+            "unknown instruction|unknown flag|parse error": f"“{needs}” is newer than this Docker Engine's BuildKit: "
+            "install Docker Engine 23.0 or later, or, where it reaches docker.io, begin the Dockerfile with "
+            "# syntax=docker/dockerfile:1",
+            "docker/dockerfile": "the Dockerfile's line # syntax= "
+            "has the Engine fetch BuildKit's newest frontend: let it reach docker.io, or remove the line",
+            _UNREACHABLE: "check that the Docker Engine reaches the registry that it names",
+        },
+    )
+    return f"{text}; {fix}" if fix else text
+
+
 def _first(message: str, fixes: dict[str, str]) -> str:
     return next((fix for pattern, fix in fixes.items() if re.search(pattern, message, re.IGNORECASE)), "")

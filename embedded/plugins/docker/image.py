@@ -26,6 +26,8 @@ _BUILD_KEYS = {
     "target",
 }
 
+BUILDERS = ("BuilderV1", "BuilderBuildKit")
+
 Problem = tuple[str, str]
 """A property's path, and what is wrong with it."""
 
@@ -82,6 +84,8 @@ class Image:
     network: str = ""
     add_hosts: dict[str, str] = field(default_factory=dict)
     cache_from: list[str] = field(default_factory=list)
+    builder: str = ""
+    """``BuilderV1``, ``BuilderBuildKit``, or what the Dockerfile needs."""
     skip_push: bool = False
     server: str = ""
     username: str = ""
@@ -103,6 +107,7 @@ class Image:
             network=build.get("network", ""),
             add_hosts=dict(entry.split(":", 1) for entry in build.get("addHosts", [])),
             cache_from=build.get("cacheFrom", {}).get("images", []),
+            builder=build.get("builderVersion", ""),
             skip_push=inputs.get("skipPush", False),
             server=registry.get("server", ""),
             username=registry.get("username", ""),
@@ -140,12 +145,8 @@ def problems(inputs: dict[str, Any]) -> Iterator[Problem]:
     yield from _name_problems(inputs)
     for key in sorted(build.keys() - _BUILD_KEYS):
         yield f"build.{key}", "is not supported by the embedded Docker plugin; leave it out"
-    if build.get("builderVersion") == "BuilderBuildKit":
-        yield (
-            "build.builderVersion",
-            "BuilderBuildKit is not supported by the embedded Docker plugin, which builds with the Engine's "
-            "own builder; leave it out, or install the official plugin",
-        )
+    if not is_unknown(build.get("builderVersion")) and build.get("builderVersion") not in (None, *BUILDERS):
+        yield "build.builderVersion", f"{build['builderVersion']!r} is no builder; write {' or '.join(BUILDERS)}"
     for host in build.get("addHosts", []):
         if ":" not in host and not is_unknown(host):
             yield "build.addHosts", f"{host!r} is not host:ip"

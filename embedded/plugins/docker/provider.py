@@ -87,6 +87,8 @@ class DockerProvider(pulumi_provider.Provider):
         else:
             context = BuildContext(context_of(build), dockerfile_of(build))
             digest = PropertyValue(await asyncio.to_thread(context.digest))
+            if build.get("builderVersion") != "BuilderV1":
+                context.needs_buildkit()  # said in the preview if it can't be
         inputs["build"] = with_entry(inputs.get("build"), "contextDigest", digest)
         registry = inputs.get("registry")
         if registry is not None and isinstance(registry.value, Mapping) and "password" in registry.value:

@@ -1,12 +1,16 @@
 """``pulumi-language-python [flags] ENGINE``: prints its port, and serves until the engine ends."""
 
+import os
 import signal
 import sys
 
+from ..shared import loopback
 from .child import Spare
 
 # The engine ends its plugins with an interrupt; until there is something to clean up it may just end the process.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+# For all that is started here.
+os.environ.update(loopback.without_proxy(os.environ))
 # Made before anything else is imported: while the host starts, the spare loads the SDK on another core.
 spare = Spare(sys.argv[-1])
 

@@ -18,6 +18,10 @@ REPORTED = 32
 """Exit code of a program whose error the user has been shown already; the official host uses the same."""
 
 
+LOST = 33
+"""Exit code of a program that couldn't tell the engine why it failed, which its standard error does."""
+
+
 class Child(Protocol):
     """A process that waits for the request to run a program."""
 
@@ -48,7 +52,7 @@ class Spare:
 
             if sys.prefix != sys.base_prefix:
                 os.environ.update(activated(os.environ, Path(sys.prefix)))
-            program.end(program.main(reader, engine, REPORTED))
+            program.end(program.main(reader, engine, REPORTED, LOST))
         os.close(reader)
         self._status: int | None = None
 
@@ -71,7 +75,7 @@ class Fresh:
     def __init__(self, environment: "Environment", engine: str) -> None:
         reader, self._writer = os.pipe()
         self._process = subprocess.Popen(
-            [environment.python, "-u", PROGRAM, str(reader), engine, str(REPORTED)],
+            [environment.python, "-u", PROGRAM, str(reader), engine, str(REPORTED), str(LOST)],
             stdin=subprocess.DEVNULL,
             pass_fds=[reader],
             env=environment.activate(os.environ),

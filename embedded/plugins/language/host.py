@@ -19,7 +19,8 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from .child import REPORTED, Child, Fresh, Spare
+from ..shared import loopback
+from .child import LOST, REPORTED, Child, Fresh, Spare
 from .environment import Environment, UnsupportedError
 
 Stream = Literal["stdout", "stderr"]
@@ -123,6 +124,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             code = child.run(request.SerializeToString())
             if code == REPORTED:
                 return language_pb2.RunResponse(bail=True)
+            if code == LOST:
+                return language_pb2.RunResponse(
+                    error=f"the program can't reach the Pulumi engine at {self._engine}; see what it says, and "
+                    "check that nothing on this machine keeps its programs from connecting to each other at 127.0.0.1"
+                )
             if code < 0:
                 return language_pb2.RunResponse(error=f"Program was ended by signal {-code}")
             if code:
@@ -141,7 +147,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 words += ["-m", "pulumi.policy", *request.args[:1], directory, *request.args[1:]]
             else:
                 words += [directory, *request.args]
-            variables = environment.activate(dict(each.split("=", 1) for each in request.env) or os.environ)
+            given = dict(each.split("=", 1) for each in request.env) or os.environ
+            variables = environment.activate({**given, **loopback.without_proxy(given)})
             process = self._start(words, request.pwd or directory, variables)
             context.add_callback(process.terminate)
             for stream, chunk in _outputs(process):

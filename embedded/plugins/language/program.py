@@ -1,8 +1,8 @@
 """Runs a Pulumi program in this process.
 
-Also a script, ``python program.py FD ENGINE REPORTED``, for another interpreter than the language host's: it stands
-alone and imports nothing but the SDK that it finds there. What to run comes through a pipe, so that no config value
-shows up on a command line or in an environment.
+Also a script, ``python program.py FD ENGINE REPORTED LOST``, for another interpreter than the language host's: it
+stands alone and imports nothing but the SDK that it finds there. What to run comes through a pipe, so that no config
+value shows up on a command line or in an environment.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 try:
     import grpc
     import pulumi
     import pulumi.runtime
-    from pulumi.runtime.proto import engine_pb2, language_pb2
+    from pulumi.runtime.proto import engine_pb2, language_pb2, resource_pb2
 except ImportError as error:
     if error.name not in ("grpc", "pulumi"):
         raise
@@ -37,15 +37,23 @@ except ImportError as error:
 DEBUG_SECONDS = 0.2
 """How long a debug message may wait for others to be sent with."""
 
+ENGINE_SECONDS = 5
+"""How long an engine may take to say that it is there."""
+
 INTERRUPTED = 130
 """Exit code of a program that was interrupted, as shells have it."""
 
 
-def main(pipe: int, engine: str, reported: int) -> int:
+class EngineLostError(Exception):
+    """The engine can't be reached; ``str()`` is what the user is to be shown."""
+
+
+def main(pipe: int, engine: str, reported: int, lost: int) -> int:
     """Read a serialized ``RunRequest`` from the file descriptor ``pipe`` up to its end, and run it.
 
     Returns:
-        The program's exit code, ``reported`` if it failed and the user has been shown why.
+        The program's exit code, ``reported`` if it failed and the user has been shown why, ``lost`` if the engine
+        couldn't be told.
     """
     # A program is short: at the default threshold, much of its start-up goes into collecting what imports have made.
     gc.set_threshold(100_000)
@@ -58,6 +66,10 @@ def main(pipe: int, engine: str, reported: int) -> int:
     try:
         code = run(language_pb2.RunRequest.FromString(request), engine)
         return reported if code is None else code
+    except EngineLostError as error:
+        sys.stdout.flush()
+        sys.stderr.write(f"{error}\n")
+        return lost
     except KeyboardInterrupt:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -69,6 +81,9 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
 
     Returns:
         The exit code; ``None`` if it failed and the user has been shown why.
+
+    Raises:
+        EngineLostError: It failed, and the engine can't be told.
     """
     program = Path(request.info.program_directory, request.info.entry_point)
     pulumi.runtime.configure(
@@ -83,6 +98,8 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
             root_directory=request.info.root_directory,
         )
     )
+    # Later on, one that doesn't answer has ended the run, and has said why.
+    _ask("monitor")
     debug = DebugMessages(pulumi.runtime.settings.get_engine())
     pulumi.runtime.set_all_config(dict(request.config), list(request.configSecretKeys))
     directory = program if program.is_dir() else program.parent
@@ -113,6 +130,7 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
             message = str(error)
         except Exception as error:
             if _is_shutdown(error):
+                _ask("engine")
                 return None  # the engine has said why
             message = "Program failed with an unhandled exception:\n" + user_traceback(error, directory)
         finally:
@@ -165,7 +183,34 @@ def _is_shutdown(error: Exception) -> bool:
     call = error if isinstance(error, grpc.RpcError) else error.__context__
     if not isinstance(call, grpc.RpcError):
         return False
-    return call.code() == grpc.StatusCode.UNAVAILABLE or call.details() == "resource monitor shut down"
+    if call.details() == "resource monitor shut down":
+        return True
+    if call.code() != grpc.StatusCode.UNAVAILABLE:
+        return False
+    # Somebody isn't there: the engine's monitor, or what the program itself asks.
+    try:
+        _ask("monitor")
+    except EngineLostError:
+        return True
+    return False
+
+
+def _ask(what: Literal["engine", "monitor"]) -> None:
+    """Ask the engine, or the part of it that registers resources, something, to see whether it is there.
+
+    Raises:
+        EngineLostError: It isn't.
+    """
+    settings: Any = pulumi.runtime.settings
+    try:
+        if what == "engine":
+            settings.get_engine().GetRootResource(engine_pb2.GetRootResourceRequest(), timeout=ENGINE_SECONDS)
+        else:
+            request = resource_pb2.SupportsFeatureRequest(id="secrets")
+            settings.get_monitor().SupportsFeature(request, timeout=ENGINE_SECONDS)
+    except grpc.RpcError as error:
+        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            raise EngineLostError(f"the connection to the engine failed: {error.details()}") from None
 
 
 def user_traceback(error: Exception, directory: Path) -> str:
@@ -184,8 +229,15 @@ def _is_users(file: Path, directory: Path) -> bool:
 
 
 def _report(message: str) -> None:
-    with contextlib.suppress(grpc.RpcError):  # an engine that is gone shows nothing any more
+    """Have the engine show ``message`` as an error.
+
+    Raises:
+        EngineLostError: It can't be reached; the message is its text.
+    """
+    try:
         pulumi.log.error(message)
+    except grpc.RpcError as error:
+        raise EngineLostError(f"{message}\n(the engine couldn't be told: {error.details()})") from None
 
 
 def end(code: int) -> NoReturn:
@@ -198,4 +250,4 @@ def end(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    end(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    end(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

@@ -14,6 +14,7 @@ from pulumi.provider.experimental.provider import Provider
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
 
+from . import loopback
 from .errors import PluginError
 
 MAX_MESSAGE = 400 << 20
@@ -28,7 +29,9 @@ class Messages:
     """
 
     def __init__(self, engine: str) -> None:
-        self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine))
+        # May be made before `serve` sets the variable for all others.
+        channel = grpc.insecure_channel(engine, options=[("grpc.enable_http_proxy", 0)])
+        self._engine = engine_pb2_grpc.EngineStub(channel)
 
     def status(self, urn: str, text: str) -> None:
         """Show ``text`` beside the resource until something else is shown there."""
@@ -43,6 +46,7 @@ def serve(provider: Provider, version: str, engine: str) -> NoReturn:
     """Print the port in the first line of output, and serve until the engine ends or interrupts this process."""
     # Standard input is a pipe that the engine holds open: its end is the engine's end, however it came.
     threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
+    os.environ.update(loopback.without_proxy(os.environ))
     for each in (signal.SIGINT, signal.SIGTERM):
         # At once: threads may be at work on what nobody wants any more, as a build or a large key.
         signal.signal(each, lambda *_: os._exit(0))

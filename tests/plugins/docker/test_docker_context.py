@@ -76,9 +76,39 @@ def test_docker_s_own_ignore_file_is_honoured(tmp_path: Path) -> None:
     build = make(tmp_path / "site", tree)
     (build.folder / ".dockerignore").write_text("# logs\n**/*.log\ndeep\n!deep/y\nDockerfile\n")
     before = build.digest()
-    assert set(archive(build)) == {".dockerignore", "Dockerfile", "keep.txt", "deep/y"}
+    found = archive(build)
+    assert set(found) == {".dockerignore", "Dockerfile", "keep.txt", "deep/y"}
+    assert found[".dockerignore"][3] == (build.folder / ".dockerignore").read_bytes()
     (build.folder / "drop.log").write_text("changed")
     assert build.digest() == before
+
+
+def test_an_ignore_file_that_names_itself_is_not_sent(tmp_path: Path) -> None:
+    build = make(tmp_path / "site", {"a": (b"", False)})
+    (build.folder / ".dockerignore").write_text("**/.*\nb\n")
+    before = build.digest()
+    assert set(archive(build)) == {"Dockerfile", "a"}
+    (build.folder / ".dockerignore").write_text("**/.*\nc\n")
+    assert build.digest() == before
+
+
+def test_a_dockerfile_that_is_ignored_as_well_is_sent_along_but_ignored(tmp_path: Path) -> None:
+    build = make(tmp_path / "site", {"a": (b"", False)})
+    (build.folder / ".dockerignore").write_text("*\n!a\n")
+    before = build.digest()
+    found = archive(build)
+    assert set(found) == {".dockerignore", "Dockerfile", "a"}
+    assert found[".dockerignore"][3].split() == [b"Dockerfile", b".dockerignore"]
+    build.dockerfile.write_text("FROM scratch AS changed")
+    assert build.digest() != before
+
+
+def test_a_pattern_that_docker_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = make(tmp_path / "site", {})
+    (build.folder / ".dockerignore").write_text("[b\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PluginError, match=r"^build\.context: line 1 of site/\.dockerignore is no pattern that Docker"):
+        BuildContext(Path("site"), Path("site/Dockerfile")).digest()
 
 
 def test_a_link_is_kept_as_a_link(tmp_path: Path) -> None:
@@ -118,7 +148,7 @@ def test_a_dockerfile_from_outside_is_sent_along_but_ignored(tmp_path: Path) -> 
     stock.write_text("FROM scratch")
     found = archive(BuildContext(build.folder, stock))
     assert found[".dockerfile.outside"][3] == b"FROM scratch"
-    assert found[".dockerignore"][3].split() == [b"b", b".dockerfile.outside", b".dockerignore"]
+    assert found[".dockerignore"][3].split() == [b".dockerfile.outside", b".dockerignore"]
 
 
 def test_a_dockerfile_that_is_a_link_out_of_the_context_is_sent_along(tmp_path: Path) -> None:

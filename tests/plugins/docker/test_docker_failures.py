@@ -127,7 +127,7 @@ def test_a_registry_that_does_not_answer_is_one_line_with_the_fix(project: Image
         ("", '"dockerfile": "Dockerfile"', "", "not to the context: set it to site/Dockerfile"),
         ("", '"dockerfile": "site/Other"', "", "there is no site/Other (looked for in {folder}); create it, or set"),
         ("build_on_preview=True", "", "", "an image that wasn't pushed has no digest to preview; leave it out"),
-        ("", '"builder_version": "BuilderBuildKit"', "", "BuilderBuildKit is not supported by the embedded"),
+        ("", '"builder_version": "Builder"', "", "'Builder' is no builder; write BuilderV1 or BuilderBuildKit"),
         ("", "", "site:one", "'site:one' has no registry to push to; write docker.io/site:one for Docker Hub"),
         ("", "", "localhost:1/Site", "'localhost:1/Site' is not an image name; write registry/name:tag, in lower case"),
         ("", '"add_hosts": ["db"]', "", "'db' is not host:ip"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from embedded.errors import Failure
 from embedded.plugins import install
 from embedded.stack import backend_url
 from tests.plugins.language.project import engine_in
+from tests.waiting import eventually
 
 PYTHON = Path(sys.executable)
 RESOURCES = install.RESOURCE_PLUGINS
@@ -149,14 +151,15 @@ def test_an_official_plugin_that_is_there_is_kept(pulumi: Path, home: Path) -> N
     assert plugin.read_bytes() == b"\x7fELF official"
 
 
-def test_the_official_plugin_is_preferred_where_it_can_be_downloaded(
-    pulumi: Path, home: Path, tmp_path: Path, serve: Callable[[type[http.server.BaseHTTPRequestHandler]], None]
-) -> None:
-    site = tmp_path / "site"
-    site.mkdir()
+Serve = Callable[[type[http.server.BaseHTTPRequestHandler]], None]
+
+
+def site_of(folder: Path) -> type[http.server.BaseHTTPRequestHandler]:
+    """A download site with the official plugins."""
+    folder.mkdir()
     machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
     for name, version in VERSIONS.items():
-        with tarfile.open(site / f"pulumi-resource-{name}-v{version}-linux-{machine}.tar.gz", "w:gz") as tar:
+        with tarfile.open(folder / f"pulumi-resource-{name}-v{version}-linux-{machine}.tar.gz", "w:gz") as tar:
             member = tarfile.TarInfo(f"pulumi-resource-{name}")
             member.mode, member.size = 0o755, 8
             tar.addfile(member, io.BytesIO(b"official"))
@@ -165,7 +168,22 @@ def test_the_official_plugin_is_preferred_where_it_can_be_downloaded(
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
             pass
 
-    serve(functools.partial(Handler, directory=str(site)))  # type: ignore[arg-type]  # as good as a class
+    return functools.partial(Handler, directory=str(folder))  # type: ignore[return-value]  # as good as a class
+
+
+def downloads(pulumi: Path, home: Path) -> list[str]:
+    """What is downloaded beside a run that takes as long as that does."""
+    with install.OfficialDownloads(pulumi, home, PYTHON) as beside:
+        assert eventually(lambda: bool(beside._processes))
+        for process in beside._processes.values():
+            process.wait()
+    return beside.done
+
+
+def test_the_official_plugin_is_preferred_where_it_can_be_downloaded(
+    pulumi: Path, home: Path, tmp_path: Path, serve: Serve
+) -> None:
+    serve(site_of(tmp_path / "site"))
     installed = install.install(pulumi, home, PYTHON)
     assert summary(installed) == dict.fromkeys(RESOURCES, (True, True)) | {"language-python": (False, True)}
     assert summary(install.install(pulumi, home, PYTHON))["docker"] == (True, False)
@@ -173,33 +191,100 @@ def test_the_official_plugin_is_preferred_where_it_can_be_downloaded(
     assert plugin.read_bytes() == b"official"
 
 
-def test_a_download_that_hangs_is_given_up_and_not_tried_again(
-    pulumi: Path,
-    home: Path,
-    serve: Callable[[type[http.server.BaseHTTPRequestHandler]], None],
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_download_that_hangs_is_given_up_and_not_waited_for_again(
+    pulumi: Path, home: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
     released = threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_error(404)
+
         def do_GET(self) -> None:
             asked.append(self.path)
             released.wait()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+            pass
 
     serve(Handler)
     monkeypatch.setattr(install, "OFFICIAL_TIMEOUT", 10)
     assert summary(install.install(pulumi, home, PYTHON))["docker"] == (False, True)
     assert any("pulumi-resource-docker" in path for path in asked)
     asked.clear()
-    install.install(pulumi, home, PYTHON)
+    began = time.monotonic()
+    assert summary(install.install(pulumi, home, PYTHON)) == dict.fromkeys(EACH, (False, False))
     assert asked == []
+    # It is tried beside the rest, as long as that takes.
+    with install.OfficialDownloads(pulumi, home, PYTHON) as beside:
+        assert eventually(lambda: bool(asked))
+        processes = beside._processes.values()
+    assert beside.done == []
+    assert all(process.poll() is not None for process in processes)
+    assert time.monotonic() - began < 10
+    assert not (home / install.DOWNLOADS).exists()
     released.set()
 
 
-def test_official_plugins_are_asked_for_side_by_side(
-    pulumi: Path, home: Path, serve: Callable[[type[http.server.BaseHTTPRequestHandler]], None]
+def test_what_couldnt_be_downloaded_is_the_next_time(
+    pulumi: Path, home: Path, tmp_path: Path, serve: Serve, offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(install, "SITES", ())
+    assert summary(install.install(pulumi, home, PYTHON)) == dict.fromkeys(EACH, (False, True))
+    began = time.monotonic()
+    with install.OfficialDownloads(pulumi, home, PYTHON) as beside:
+        time.sleep(0.5)
+    assert beside.done == []
+    assert not beside._processes  # no engine is started where no site can be reached
+    assert time.monotonic() - began < 2
+
+    serve(site_of(tmp_path / "site"))
+    # Not waited for where ours is there.
+    assert summary(install.install(pulumi, home, PYTHON))["docker"] == (False, False)
+    assert downloads(pulumi, home) == list(RESOURCES)
+    assert summary(install.install(pulumi, home, PYTHON)) == dict.fromkeys(RESOURCES, (True, False)) | {
+        "language-python": (False, False)
+    }
+    for name, version in VERSIONS.items():
+        assert (home / f"plugins/resource-{name}-v{version}/pulumi-resource-{name}").read_bytes() == b"official"
+    listed = subprocess.check_output(
+        [pulumi, "plugin", "ls", "--json"], env=os.environ | {"PULUMI_HOME": str(home)}, cwd=home
+    )
+    assert {each["name"]: each["version"] for each in json.loads(listed)} == VERSIONS
+    with install.OfficialDownloads(pulumi, home, PYTHON) as beside:
+        pass
+    assert not beside._processes
+
+
+def test_a_site_is_looked_for_by_the_users_proxy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+            pass
+
+    serve(Proxy)
+    proxy = os.environ["PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES"].partition("=")[2]
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv(
+        "PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES", "^github=http://plugins.invalid/x,^https=http://b.invalid"
+    )
+    assert install._sites()[:2] == ["http://plugins.invalid/x", "http://b.invalid"]
+    assert install._answers("http://plugins.invalid/x")
+    assert asked == ["http://plugins.invalid/x"]
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert not install._answers("http://plugins.invalid/x")
+    assert not install._answers("nonsense")
+
+
+def test_official_plugins_are_asked_for_side_by_side(pulumi: Path, home: Path, serve: Serve) -> None:
     all_asked = threading.Barrier(len(RESOURCES), timeout=60)
     waiting = set(RESOURCES)
 
@@ -253,6 +338,23 @@ def test_a_kubernetes_plugin_that_was_downloaded_is_kept_and_needs_no_build(
     built.write_bytes(b"\x7fELF built")
     assert not install.install(pulumi, home, PYTHON, built)[1].changed
     assert plugin.read_bytes() == b"\x7fELF official"
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_kubernetes_plugin_that_was_built_is_not_looked_for_again(
+    pulumi: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(install, "_install_official", lambda *words: asked.append(words))
+    built = tmp_path / "pulumi-resource-kubernetes"
+    built.write_bytes(b"\x7fELF built")
+    built.chmod(0o755)
+    install.install(pulumi, home, PYTHON, built, download=False)
+    assert not install.download_kubernetes(pulumi, home, PYTHON)
+    assert asked == []
+    built.unlink()  # it would have to be built again
+    assert not install.download_kubernetes(pulumi, home, PYTHON)
+    assert len(asked) == 1
 
 
 def test_an_sdk_that_is_missing_is_named(pulumi: Path, home: Path, tmp_path: Path) -> None:

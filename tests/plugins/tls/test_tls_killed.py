@@ -34,7 +34,6 @@ def test_the_lock_and_what_was_under_way_are_taken_over(
     assert pending(project) == ["creating"]
 
     project.write("__main__.py", PROGRAM.format(bits=2048))
-    monkeypatch.setattr(stack, "PROJECT_NAME", "test")
     state = tmp_path / "state"
     state.mkdir()
     (state / "pulumi").symlink_to(project.backend)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import resource
+import signal
 import stat
 import subprocess
 import tarfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded import backup
+from embedded import backup, interruption, stack
 from embedded.errors import Failure
 
 CONFIGURATION = "config:\n  inspiration:sites:\n    - name: hello\n"
@@ -182,3 +183,49 @@ def test_a_damaged_backup_changes_nothing(state: Path, tmp_path: Path) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     assert not_restored(empty, file).startswith(f"{file} is damaged: ")
+
+
+def test_a_configuration_that_is_not_yaml_is_named(state: Path, tmp_path: Path) -> None:
+    file, empty = tmp_path / "backup.tar.gz", tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(Failure) as failure:
+        backup.write(state, file, "config: }\n", contextlib.nullcontext())
+    assert str(failure.value).startswith("Pulumi.dev.yaml isn't YAML: while parsing ")
+    assert not file.exists()
+    backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
+    said = not_restored(empty, file, "config: }\n")
+    assert said.startswith("Pulumi.dev.yaml isn't YAML: while parsing ")
+    assert said.endswith("; correct the file")
+
+
+def test_a_backup_of_what_was_not_yaml_comes_back_as_well(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, empty = tmp_path / "backup.tar.gz", tmp_path / "empty"
+    empty.mkdir()
+    with monkeypatch.context() as patched:  # as the first versions wrote it
+        patched.setattr(stack, "parsed", lambda _: None)
+        backup.write(state, file, "config: }\n", contextlib.nullcontext())
+    backup.restore(empty, file, CONFIGURATION)
+    assert (empty / "passphrase").read_text() == "passphrase"
+
+
+def test_an_interruption_restores_all_or_nothing(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, target = tmp_path / "backup.tar.gz", tmp_path / "target"
+    target.mkdir()
+    backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
+    rename = Path.rename
+
+    def interrupted(path: Path, place: Path) -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        return rename(path, place)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    monkeypatch.setattr(interruption, "BOUNCE", 60)  # so that they count as one
+    with pytest.raises(KeyboardInterrupt):
+        backup.restore(target, file, CONFIGURATION)
+    monkeypatch.undo()
+    again = tmp_path / "again"
+    again.mkdir()
+    backup.restore(again, file, CONFIGURATION)
+    assert contents(target) == contents(again)

@@ -102,7 +102,7 @@ def test_an_interruption_is_130(number: signal.Signals, tmp_path: Path) -> None:
         assert waiting.stderr is not None
         assert "waiting for another script/up" in waiting.stderr.readline()
         waiting.send_signal(number)
-        assert waiting.stderr.read() == "interrupted; what is done stays, script/up goes on from there\n"
+        assert waiting.stderr.read() == "interrupted; nothing was changed, run script/restore again\n"
     os.close(folder)
     assert waiting.returncode == 130
 

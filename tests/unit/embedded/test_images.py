@@ -190,7 +190,6 @@ def toolchain(tmp_path: Path, program: Path) -> Toolchain:
         caddy=program,
         nginx=program,
         busybox=busybox,
-        docker_host=None,
         dockerd=None,
         addons={module.name: tmp_path for modules in gomod.ADDONS.values() for module in modules},
     )

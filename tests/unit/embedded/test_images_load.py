@@ -15,7 +15,8 @@ from embedded.errors import Failure
 from embedded.images.archive import Archive, Entry, Image
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.progress import Progress
-from embedded.toolchain import Toolchain, docker_engine, system
+from embedded.toolchain import Toolchain
+from tests.docker_engines import running_engine
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containerd and the Docker Engine need root")
@@ -120,13 +121,8 @@ def test_a_docker_engine_that_is_not_there_is_named(archives: list[Archive], tmp
 
 
 def test_a_docker_engine_gets_what_it_lacks_and_runs_it(archives: list[Archive], tmp_path: Path) -> None:
-    address = f"unix://{tmp_path}/docker.sock"
-    engine = [str(system.find("dockerd")), f"--host={address}"]
-    engine += ["--bridge=none", "--iptables=false", f"--data-root={tmp_path}/data", f"--exec-root={tmp_path}/exec"]
-    with running([*engine, f"--pidfile={tmp_path}/pid"], tmp_path / "docker.log"):
-        assert eventually(lambda: docker_engine.answers(address), 60)
-        with closing(docker.DockerClient(address)) as client:
-            assert load_into_docker(client, archives) == archives
-            assert load_into_docker(client, archives) == []
-            said = client.containers.run("inspiration/shell:1", ["echo", "hello"], remove=True, network_mode="none")
+    with running_engine(tmp_path) as address, closing(docker.DockerClient(address)) as client:
+        assert load_into_docker(client, archives) == archives
+        assert load_into_docker(client, archives) == []
+        said = client.containers.run("inspiration/shell:1", ["echo", "hello"], remove=True, network_mode="none")
     assert said == b"hello\n"

@@ -115,7 +115,7 @@ def test_the_image_is_the_one_of_the_component_and_fits_it(tmp_path: Path) -> No
     tools = Toolchain(
         bin=tmp_path, kube_router=tmp_path, pulumi=tmp_path, traefik=tmp_path, caddy=tmp_path, nginx=tmp_path,
         busybox=tmp_path,
-        docker_host=None, dockerd=None, addons={"prometheus": tmp_path},
+        dockerd=None, addons={"prometheus": tmp_path},
     )  # fmt: skip
     [made] = catalogue.addons(tools, {"prometheus": {}})
     assert isinstance(made, PrometheusImage)

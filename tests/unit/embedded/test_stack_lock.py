@@ -120,8 +120,8 @@ def test_the_end_of_this_process_is_passed_on(tmp_path: Path) -> None:
     (tmp_path / "pulumi").chmod(0o755)
     program = (
         "import os, pathlib, signal, threading\n"
-        "from embedded import __main__, stack\n"
-        "signal.signal(signal.SIGTERM, __main__._interrupt)\n"
+        "from embedded import interruption, stack\n"
+        "interruption.listen('')\n"
         "def end():\n"
         "    while not pathlib.Path('ready').exists(): pass\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"

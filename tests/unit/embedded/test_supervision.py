@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,9 +14,10 @@ import psutil
 import pytest
 
 from embedded.cluster import control_groups, kernel_settings, network, plan, supervision
-from embedded.cluster.cluster import Cluster
+from embedded.cluster.cluster import Cluster, summary
 from embedded.cluster.plan import Files
 from embedded.cluster.supervision import Supervisor
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -117,3 +119,109 @@ def test_after_a_boot_the_kernels_settings_are_others(files: Files, sysctl: Path
     (sysctl / "kernel/panic").write_text("30")
     kernel_settings.put_back(files)
     assert (sysctl / "kernel/panic").read_text() == "30"
+
+
+@pytest.fixture
+def supervised(files: Files) -> Iterator[psutil.Process]:
+    """Stands for process 1 of a cluster, in a PID namespace of its own, started as each version has done it."""
+    configuration = files.config / supervision.CONFIGURATION
+    configuration.touch()
+    words = [sys.executable, "-c", "input()", "--configuration", str(configuration)]
+    if os.geteuid() != 0:
+        pytest.skip("a PID namespace takes root")
+    with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *words], stdin=subprocess.PIPE) as unshare:
+        assert eventually(lambda: bool(psutil.Process(unshare.pid).children()))
+        [child] = psutil.Process(unshare.pid).children()
+        assert eventually(lambda: child.cmdline() == words)
+        yield child
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+RECORDS = {
+    "the first versions": '{{"pid": {pid}, "started": 1764345600.25}}',
+    "a version to come": '{{"root": {{"pid": {pid}}}, "version": 7}}',
+    "one with more in it": '{{"pid": {pid}, "start": {start}, "more": true}}',
+    "no JSON": "pid {pid}",
+    "a list": "[{pid}]",
+    "another kind": '{{"pid": "{pid}", "start": {start}}}',
+    "cut off": '{{"pid": {pid}, "sta',
+    "empty": "",
+    "none, since who started it was killed": None,
+}
+
+
+@pytest.mark.parametrize("text", RECORDS.values(), ids=RECORDS)
+def test_a_cluster_of_another_version_is_found(files: Files, supervised: psutil.Process, text: str | None) -> None:
+    if text is not None:
+        start = json.dumps(supervision._start_of(supervised.pid))
+        (files.state / "supervisor.json").write_text(text.format(pid=supervised.pid, start=start))
+    assert Supervisor(files).root() == supervised
+
+
+def test_what_isnt_of_this_cluster_is_not_taken_for_it(
+    files: Files, supervised: psutil.Process, tmp_path: Path
+) -> None:
+    other = Files(tmp_path / "other")
+    other.make()
+    (other.config / supervision.CONFIGURATION).touch()
+    (other.state / "supervisor.json").write_text(json.dumps({"pid": supervised.pid, "started": 1.0}))
+    assert Supervisor(other).root() is None
+    supervised.kill()
+    assert eventually(lambda: Supervisor(files).root() is None)
+
+
+class Programs:
+    """A supervisor's interface: what runs, and which programs have another command line now."""
+
+    def __init__(self, running: set[str], changed: list[str], added: list[str], removed: list[str]) -> None:
+        self._running, self._groups = running, (added, changed, removed)
+
+    def reloadConfig(self) -> list[tuple[list[str], list[str], list[str]]]:  # noqa: N802 - Supervisor's names
+        return [self._groups]
+
+    def stopProcessGroup(self, name: str) -> None:  # noqa: N802
+        self._running.discard(name)
+
+    def removeProcessGroup(self, name: str) -> None:  # noqa: N802
+        assert name not in self._running
+
+    def addProcessGroup(self, name: str) -> None:  # noqa: N802
+        assert name not in self._running
+
+    def getProcessInfo(self, name: str) -> dict[str, str]:  # noqa: N802
+        return {"statename": "RUNNING" if name in self._running else "STOPPED"}
+
+    def startProcess(self, name: str, _: bool) -> None:  # noqa: N802
+        self._running.add(name)
+
+
+@pytest.mark.parametrize(
+    ("changed", "added", "removed", "expected"),
+    [
+        ([], [], [], "was running"),
+        (["kubelet", "etcd"], [], [], "restarted 2 programs: etcd, kubelet"),
+        (["relay"], ["coredns"], [], "restarted 1 program: relay; started 1 program: coredns"),
+        ([], [], ["dockerd"], "stopped 1 program: dockerd"),
+    ],
+)
+def test_what_was_done_to_a_running_cluster_is_told(
+    files: Files,
+    process: psutil.Process,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: list[str],
+    added: list[str],
+    removed: list[str],
+    expected: str,
+) -> None:
+    record(files, process)
+    running = {"etcd", "kubelet", "relay", "dockerd"}
+    rpc = Programs(running, changed, added, removed)
+    monkeypatch.setattr(Supervisor, "_rpc", lambda _: rpc)
+    supervisor = Supervisor(files)
+
+    stopped = supervisor.start([])
+    wanted = ["etcd", "kubelet", "relay", *added] if removed else [*running, *changed, *added]
+    started = {name for name in wanted if supervisor.run(name)}
+
+    assert summary(stopped, started) == expected

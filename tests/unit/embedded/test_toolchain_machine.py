@@ -1,19 +1,15 @@
-"""What the machine has already: system programs, a BusyBox, an official Pulumi, a Docker Engine."""
+"""What the machine has already: system programs, a BusyBox, an official Pulumi."""
 
-import http.server
 import os
 import shutil
-import socketserver
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from embedded import paths
 from embedded.errors import Failure
-from embedded.toolchain import busybox, docker_engine, of_wheel, pulumi_engine, system
+from embedded.toolchain import busybox, of_wheel, pulumi_engine, system
 from tests.__main__ import provide_browser
 
 
@@ -131,46 +127,6 @@ def test_our_own_pulumi_is_not_official(tmp_path: Path, monkeypatch: pytest.Monk
 def test_an_unfit_pulumi_does_not_hide_a_fitting_one(tmp_path: Path) -> None:
     old, new = pulumi(tmp_path / "old", "v3.1.0"), pulumi(tmp_path / "new", "v3.272.0")
     assert pulumi_engine.official(f"{old.parent}:{new.parent}") == new
-
-
-class _Ping(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/_ping" else 404)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def address_string(self) -> str:
-        return "unix"
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[str]:
-    """The address of what answers as a Docker Engine."""
-    path = tmp_path / "docker.sock"
-    with socketserver.ThreadingUnixStreamServer(str(path), _Ping) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"unix://{path}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_docker_engine_that_answers_is_used(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", engine)
-    assert docker_engine.running() == engine
-
-
-def test_our_own_docker_engine_does_not_count(engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("DOCKER_HOST", engine)
-    monkeypatch.setattr(paths, "STATE", tmp_path)
-    assert docker_engine.running() != engine
-
-
-def test_a_socket_that_nobody_listens_on_is_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/missing.sock")
-    assert docker_engine.running() is None
 
 
 def test_what_only_the_tests_need_is_installed_by_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
