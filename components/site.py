@@ -86,11 +86,17 @@ class Site(pulumi.ComponentResource):
             # It confines the pods to their end.
             opts=pulumi.ResourceOptions(parent=self, deleted_with=home),
         )
+        # Pulumi knows of no deadline but one for all of an update, which replaces pod after pod.
+        deadline = f"{args['progress_deadline_seconds'] * max(args['replicas'], 1)}s"
         deployed = Deployment(
             f"{name}-deployment",
             **deployment(name, ns, account.metadata.name, args),
-            # No pod runs before the policy that confines it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # No pod runs before the policy that confines it.
+                depends_on=[policy],
+                custom_timeouts=pulumi.CustomTimeouts(create=deadline, update=deadline),
+            ),
         )
         PodDisruptionBudget(f"{name}-budget", **disruption_budget(name, ns, "site"), opts=child)
         exposed = Service(
@@ -130,10 +136,8 @@ def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], arg
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 a mount point in the pod
     }
-    # Pulumi knows of no deadline but one for all of an update, which replaces pod after pod.
-    deadline = {"pulumi.com/timeoutSeconds": str(args["progress_deadline_seconds"] * max(args["replicas"], 1))}
     return {
-        "metadata": {**metadata(name, ns, "site"), "annotations": {**DELETED_IN_BACKGROUND, **deadline}},
+        "metadata": {**metadata(name, ns, "site"), "annotations": dict(DELETED_IN_BACKGROUND)},
         "spec": {
             "replicas": args["replicas"],
             "revisionHistoryLimit": 3,

@@ -20,6 +20,8 @@ RECORD = "licences.json"
 _ELSEWHERE = {
     # Its README: "under the Appdash License", which is MIT, as are those of the four libraries in it.
     "github.com/sourcegraph/appdash-data": "MIT",
+    # Its README: "## License MIT".
+    "github.com/mattn/go-localereader": "MIT",
 }
 """The licences of modules that have no file with one."""
 

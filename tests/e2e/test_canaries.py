@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import os
 import secrets
@@ -39,7 +40,12 @@ class Planted:
     command_lines: set[str] = field(default_factory=set)
 
     def found_in(self, text: str) -> list[str]:
-        return [key for key, canary in self.canaries.items() if canary in text]
+        """The keys of those that are in a text, as they are or as a Secret has them."""
+        return [
+            key
+            for key, canary in self.canaries.items()
+            if canary in text or base64.b64encode(canary.encode()).decode() in text
+        ]
 
     def set(self, key: str, value: str, *options: str) -> None:
         """Set a key as the README says: by standard input, so that no command line has it."""

@@ -16,7 +16,7 @@ from tests.waiting import eventually
 
 MAKING = r"kubernetes:core/v1:Namespace hello-namespace created"
 BUILDING = r"docker:index:Image hello-docker (creating|updating)"
-WAITING = r"kubernetes:apps/v1:Deployment hello-deployment .*of \d pods"
+WAITING = r"kubernetes:apps/v1:Deployment hello-deployment .*\(\d/\d Pods available\)"
 """Three points in the middle of ``up``: an object is being made, an image built, pods waited for."""
 
 
@@ -57,7 +57,7 @@ def test_ctrl_c_at_three_points(undone: Checkout) -> None:
         assert "interrupted; what is done stays, script/up goes on from there" in up.said
         assert "Traceback" not in up.said
         if point == WAITING:
-            assert "the wait for Deployment hello/hello was interrupted: " in up.said
+            assert 'Resource operation was cancelled for "hello"' in up.said
         # It has ended in order: no lock is left, and nothing works on in the background.
         assert eventually(lambda: plugins_of(undone) == [])
     assert "which was killed" not in finish(undone)

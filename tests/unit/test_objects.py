@@ -104,7 +104,7 @@ def test_the_deployment_of_a_site() -> None:
             "name": "blog",
             "namespace": "blog",
             "labels": labels,
-            "annotations": {"pulumi.com/deletionPropagationPolicy": "background", "pulumi.com/timeoutSeconds": "600"},
+            "annotations": {"pulumi.com/deletionPropagationPolicy": "background"},
         },
         "spec": {
             "replicas": 2,
