@@ -51,15 +51,14 @@ def record(go: Path, programs: Path, file: Path, environment: Mapping[str, str])
             fork = module.get("Replace")
             source = fork if fork and not fork["Path"].startswith("./") else module
             folder = cache / f"{escaped(source['Path'])}@{escaped(source['Version'])}"
-            licence = _ELSEWHERE.get(source["Path"]) or licence_in(folder)
-            parts.append(Part("Go module", source["Path"], source["Version"], licence, program.name))
+            parts.append(Part("Go module", source["Path"], source["Version"], licence_in(folder), program.name))
     file.write_text(json.dumps([dataclasses.asdict(part) for part in parts], indent=1))
 
 
 def recorded(file: Path) -> Iterator[Part]:
     """Yield what :func:`record` has written."""
     for part in json.loads(file.read_text()):
-        yield Part(**part)
+        yield Part(**part | {"licence": _ELSEWHERE.get(part["name"], part["licence"])})
 
 
 def licence_in(folder: Path) -> str:

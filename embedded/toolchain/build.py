@@ -114,10 +114,10 @@ class Builder:
         work.mkdir()
         binaries.mkdir()
         log.write_text("")
-        go = partial(self._lines, compiler.executable, module.folder, work, lock, log)
-        if module.embeds or module.amended:
-            source = self._completed(module, go, work / "source")
-            go = partial(self._lines, compiler.executable, source, work, lock, log)
+        source = module.folder if not (module.embeds or module.amended) else work / "source"
+        go = partial(self._lines, compiler.executable, source, work, lock, log)
+        if source != module.folder:
+            _complete(module, source, go)
         for packages in module.builds:
             stage.update("looking at what there is to build")
             stale = set()
@@ -142,19 +142,6 @@ class Builder:
         for where in module.charts:
             charts.release(folder / "charts" / where, module.release or module.version)
         shutil.rmtree(work)
-
-    def _completed(self, module: Module, go: _Go, source: Path) -> Path:
-        """Make a copy of ``module`` in ``source``, with what its commands embed, and the modules that are amended."""
-        shutil.copytree(module.folder, source)
-        for path in module.embeds:
-            shutil.copyfile(_upstream(module.main, go) / path, source / path)
-        for upstream, ours in module.amended.items():
-            shutil.rmtree(source / ours)
-            charts.copy(_upstream(upstream, go), source / ours)
-            shutil.copytree(module.folder / ours, source / ours, dirs_exist_ok=True)
-            with (source / "go.mod").open("a") as file:
-                file.write(f"\nreplace {upstream} => ./{ours}\n")
-        return source
 
     def _lines(self, go: Path, cwd: Path, work: Path, lock: int, log: Path, *arguments: str) -> Iterator[str]:
         """Run ``go`` with ``arguments``, and yield what it says, which is put into the log too."""
@@ -204,6 +191,18 @@ class Builder:
             "GOWORK": "off",
             **({"GOGC": "400"} if self._roomy else {}),
         }
+
+
+def _complete(module: Module, source: Path, go: _Go) -> None:
+    """Make a copy of ``module`` in ``source``, with what its commands embed, and the modules that are amended."""
+    shutil.copytree(module.folder, source)
+    for path in module.embeds:
+        shutil.copyfile(_upstream(module.main, go) / path, source / path)
+    for path, ours in module.amended.items():
+        shutil.rmtree(source / ours)
+        charts.copy(_upstream(path, go), source / ours)
+        shutil.copytree(module.folder / ours, source / ours, dirs_exist_ok=True)
+        list(go("mod", "edit", "-replace", f"{path}=./{ours}"))
 
 
 def _upstream(path: str, go: _Go) -> Path:

@@ -124,6 +124,43 @@ def test_sources_are_kept_beside_the_binaries_and_can_be_removed(
     assert all(path.stat().st_mode & 0o200 for path in (folder / "ui", *(folder / "ui").rglob("*")))
 
 
+SAYS_WHAT_IS_OURS = """\
+package main
+
+import (
+	_ "embed"
+
+	"example.test/main/words"
+)
+
+//go:embed text.txt
+var text string
+
+func main() { println(text + words.Ours + words.Theirs) }
+"""
+
+
+def test_commands_embed_what_upstream_has_and_some_files_of_a_module_are_ours(
+    module: gomod.Module, main: Path, cache: Path, progress: Progress
+) -> None:
+    write_closed(main / "cmd/hello/text.txt", "embedded ")
+    write_closed(main / "words/ours.go", 'package words\n\nconst Ours = "not this one "\n')
+    (main / "words").chmod(0o755)
+    (main / "words/theirs.go").write_text('package words\n\nconst Theirs = "theirs"\n')
+    (module.folder / "cmd/hello/main.go").write_text(SAYS_WHAT_IS_OURS)
+    ours = module.folder / "amended/words/ours.go"
+    ours.parent.mkdir(parents=True)
+    ours.write_text('package words\n\nconst Ours = "ours "\n')
+    amended = dataclasses.replace(
+        module, embeds=("cmd/hello/text.txt",), amended={"example.test/main": "amended"}, links={}, stamps={}
+    )
+    folder = build(amended, cache, progress)
+    answer = subprocess.run([folder / "bin/hello"], capture_output=True, text=True, check=True)
+    assert answer.stderr == "embedded ours theirs\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["bin", "licences.json"]
+    assert not (module.folder / "cmd/hello/text.txt").exists()
+
+
 @pytest.mark.parametrize(("release", "version"), [(None, "v1.2.3"), ("3.2.1", "3.2.1")])
 def test_charts_are_kept_in_the_version_that_upstream_publishes(
     module: gomod.Module, main: Path, cache: Path, progress: Progress, release: str | None, version: str

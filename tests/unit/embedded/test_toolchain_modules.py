@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from bench.tools import HELM
 from components.addons import cert
+from embedded.plugins.install import wanted_version
 from embedded.toolchain import gomod
 from embedded.toolchain.gomod import (
     ADDONS,
@@ -40,6 +42,12 @@ def test_pulumi_is_one_build_with_its_version() -> None:
     assert PULUMI.builds == [["github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"]]
     assert PULUMI.flags[-1].endswith(f"version.Version={PULUMI.version}")
     assert not any(flag.startswith("-tags") for flag in PULUMI.flags)
+
+
+def test_the_kubernetes_provider_is_the_release_that_the_sdk_asks_for() -> None:
+    assert PULUMI_KUBERNETES.release == wanted_version("kubernetes", Path(sys.executable))
+    assert PULUMI_KUBERNETES.builds == [["./cmd/..."]]
+    assert PULUMI_KUBERNETES.flags[-1].endswith(f"version.Version={PULUMI_KUBERNETES.release}")
 
 
 def test_kube_router_is_one_build_with_its_version() -> None:
@@ -178,5 +186,7 @@ def test_the_key_changes_with_flags_and_links(module: Module) -> None:
         other(stamps={"main.version": "release"}, release="1.2"),
         other(sources={"ui": "web/ui"}),
         other(charts={"charts.example.test/ui": "web/ui"}),
+        other(embeds=("cmd/hello/text.txt",)),
+        other(amended={"example.test/main": "amended"}),
     ]
     assert len({variant.key("1.26.8") for variant in variants}) == len(variants)
