@@ -31,8 +31,9 @@ class Cluster(pulumi.ComponentResource):
         kubeconfig = args.get("kubeconfig")
         self.provider = Provider(
             f"{name}-kubernetes",
-            # It may hold keys.
-            kubeconfig=None if kubeconfig is None else pulumi.Output.secret(kubeconfig),
+            # It may hold keys. Without one, the SDK would put $KUBECONFIG into the state in its place, and the provider
+            # would take a list of files for one.
+            kubeconfig="" if kubeconfig is None else pulumi.Output.secret(kubeconfig),
             context=args.get("context"),
             # A renewed certificate, or an edited configuration file, is an update of what holds it. By default it would
             # be a replacement, of all that mention it as well. Pods that read it only once have its checksum.

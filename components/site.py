@@ -132,6 +132,8 @@ def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], arg
         "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 3},
         # Requests arrive until the controller has heard that this pod ends: serve them, then stop.
         "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
+        # Why it crashed is then in what Pulumi says.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": args["resources"],
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 a mount point in the pod

@@ -57,9 +57,15 @@ DOWNLOADS = "inspiration-downloads"
 
 LANGUAGE_LAUNCHER_HEAD = "#!/bin/sh\n# Of inspiration: "
 
-LANGUAGE_LAUNCHER = f"""\
-{LANGUAGE_LAUNCHER_HEAD}starts the language host in PULUMI_HOME: checkouts that share this engine each have one.
-host="${{PULUMI_HOME:-$HOME/.pulumi}}/{LANGUAGE_HOST}"
+DYNAMIC_PROVIDER = "pulumi-resource-pulumi-python"
+"""Runs the providers that a program defines itself (``pulumi.dynamic``): a module of the SDK."""
+
+
+def launcher(name: str) -> str:
+    """What lies beside the engine as ``name``, for which it doesn't look anywhere else."""
+    return f"""\
+{LANGUAGE_LAUNCHER_HEAD}starts the one in PULUMI_HOME: checkouts that share this engine each have their own.
+host="${{PULUMI_HOME:-$HOME/.pulumi}}/{name}"
 [ -x "$host" ] || {{ echo "there is no Python language host at $host; run script/up" >&2; exit 1; }}
 exec "$host" "$@"
 """
@@ -343,24 +349,25 @@ def _answers(url: str) -> bool:
 
 def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[str], None]) -> Installed:
     beside = engine.binary.with_name(LANGUAGE_HOST)
-    launcher = LANGUAGE_LAUNCHER.encode()
     if beside.is_file() and not _is_launcher(beside):
         return Installed("language-python", "", official=True, changed=False)
     files = _runnable("pulumi_language_python", "language", SHARED)
     digest = _digest(files).decode()
     folder = engine.home / f"language-python-{digest[:16]}"
-    host = f'#!/bin/sh\nexec {shlex.quote(str(python))} -u {shlex.quote(str(folder))} "$@"\n'.encode()
-    place = engine.home / LANGUAGE_HOST
+    run = f"#!/bin/sh\nexec {shlex.quote(str(python))} -u"
+    starts = {LANGUAGE_HOST: shlex.quote(str(folder)), DYNAMIC_PROVIDER: "-m pulumi.dynamic"}
+    wanted = {engine.home / name: f'{run} {what} "$@"\n'.encode() for name, what in starts.items()}
+    wanted |= {engine.binary.with_name(name): launcher(name).encode() for name in starts}
     version = _sdk_version(python)
-    current = folder.is_dir() and place.is_file() and place.read_bytes() == host
-    if current and beside.is_file() and beside.read_bytes() == launcher:
+    current = all(path.is_file() and path.read_bytes() == content for path, content in wanted.items())
+    if folder.is_dir() and current:
         return Installed("language-python", version, official=False, changed=False)
     progress(f"installing the embedded Python language host {version}")
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    _put_executable(place, host)
-    _put_executable(beside, launcher)
+    for place, start in wanted.items():
+        _put_executable(place, start)
     for old in engine.home.glob("language-python-*"):
         if old != folder:
             shutil.rmtree(old)

@@ -137,6 +137,7 @@ def test_the_deployment_of_a_site() -> None:
                             "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 2},
                             "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 3},
                             "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
+                            "terminationMessagePolicy": "FallbackToLogsOnError",
                             "resources": SITE["resources"],
                             "securityContext": manifests.CONTAINER_SECURITY,
                             "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],

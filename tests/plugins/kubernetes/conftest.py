@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import textwrap
 import uuid
@@ -13,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from embedded import toolchain
-from embedded.progress import Progress
 from tests.plugins.language.project import Project, install_plugins
 
 
@@ -34,16 +31,11 @@ class Cluster:
 
     def object(self, *words: str) -> Any:
         """An object (or a list of them) as JSON."""
-        return json.loads(self.kubectl("get", *words, "-o", "json", "--show-managed-fields"))
+        return json.loads(self.kubectl("get", *words, "-o", "json"))
 
     def exists(self, *words: str) -> bool:
         """Whether there is an object."""
         return bool(self.kubectl("get", *words, "--ignore-not-found", "-o", "name"))
-
-    def set_status(self, kind: str, name: str, namespace: str, status: dict[str, Any]) -> None:
-        """Write an object's status, as its controller or kubelet would."""
-        patch = json.dumps({"status": status})
-        self.kubectl("patch", kind, name, "-n", namespace, "--subresource", "status", "--type", "merge", "-p", patch)
 
 
 @dataclass
@@ -64,13 +56,17 @@ class KubernetesProject(Project):
         IN = {{"namespace": NS}}
         def named(name, **annotations):
             marks = {{f"pulumi.com/{{key}}": value for key, value in annotations.items()}}
-            return {{"namespace": NS, "name": name, "annotations": marks}}
+            return {{"namespace": NS, "name": name, **({{"annotations": marks}} if marks else {{}})}}
         """
         self.write("__main__.py", "".join(textwrap.dedent(part) for part in (start, *parts)))
 
     def preview(self, *words: str, fails: bool = False) -> str:
         """Preview in detail."""
         return self.pulumi("preview", "--diff", *words, fails=fails)
+
+    def update(self, *words: str) -> str:
+        """Update, and return the details of what was done."""
+        return self.pulumi("up", "--yes", "--skip-preview", "--diff", *words)
 
     def assert_no_change(self) -> None:
         """A preview finds nothing to do."""
@@ -98,18 +94,6 @@ def variables(tmp_path_factory: pytest.TempPathFactory, cluster_access: Cluster)
     """Environment variables with which the engine uses the plugins of this checkout."""
     found = install_plugins(tmp_path_factory.mktemp("pulumi-home"))
     return found | {"KUBECONFIG": str(cluster_access.kubeconfig)}
-
-
-@pytest.fixture(scope="session")
-def helm() -> Iterator[Path]:
-    """Helm, with its folder on PATH: the one that is there already, else that of the toolchain."""
-    found = shutil.which("helm")
-    with pytest.MonkeyPatch.context() as patch:
-        if found is None:
-            folder = toolchain.provide(Progress(), ["charts"]).addons["helm"]
-            patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-            found = str(folder / "helm")
-        yield Path(found)
 
 
 @pytest.fixture

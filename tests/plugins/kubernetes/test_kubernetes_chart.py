@@ -1,161 +1,340 @@
-"""Helm charts, with the real engine, the real Helm and a real API server."""
+"""Helm charts as the component installs them, with the real engine, Pulumi's provider and a real API server."""
 
+import base64
+import hashlib
 import json
-import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.plugins.kubernetes.charts import CONFIG, HOOK, definition, served, write_chart
+from tests.charts import CONFIG, HOOK, archive, definition, served, write_chart
+from tests.conftest import PROJECT
 from tests.plugins.kubernetes.conftest import Cluster, KubernetesProject
 
-CHART = """
-from pulumi_kubernetes.helm.v4 import Chart
+PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(PROJECT)!r})
+from components.addons.chart import ChartAddon
 provider = K.Provider("k", enable_config_map_mutable=True)
-web = Chart("web", opts=Options(provider=provider), **{{"chart": "./web", "namespace": NS, {arguments}}})
+HOME = NS + "-chart"
+def chart(name="web", **args):
+    return ChartAddon(name, {{"chart": "./web", "namespace": HOME, **args}}, Options(providers=[provider]))
 """
 
 
-def declare(project: KubernetesProject, arguments: str = "", more: str = "") -> None:
-    project.declare(CHART.format(arguments=arguments), more)
+class ChartProject(KubernetesProject):
+    """A project with one chart in the folder ``web``."""
 
+    cluster: Cluster
 
-def config(project: KubernetesProject, cluster: Cluster, name: str = "web-config") -> dict[str, str]:
-    data: dict[str, str] = cluster.object("configmap", name, "-n", project.namespace)["data"]
-    return data
+    @property
+    def home(self) -> str:
+        """The namespace of the chart."""
+        return f"{self.namespace}-chart"
+
+    @property
+    def web(self) -> Path:
+        return self.folder / "web"
+
+    def install(self, arguments: str = "", more: str = "") -> None:
+        """Write a program that installs the chart."""
+        self.declare(PROGRAM, f"chart({arguments})\n", more)
+
+    def config(self, name: str = "web-config") -> dict[str, str]:
+        """What is in a ConfigMap of the chart."""
+        data: dict[str, str] = self.cluster.object("configmap", name, "-n", self.home)["data"]
+        return data
+
+    def exists(self, *words: str) -> bool:
+        """Whether an object of the chart is there."""
+        return self.cluster.exists(*words, "-n", self.home)
 
 
 @pytest.fixture
-def chart(project: KubernetesProject, helm: Path) -> Path:
-    """A chart beside the program."""
-    project.variables["PATH"] = f"{helm.parent}{os.pathsep}{project.variables['PATH']}"
-    return write_chart(project.folder / "web", {"config.yaml": CONFIG}, greeting="hello")
+def project(
+    tmp_path: Path, variables: dict[str, str], namespace: str, cluster_access: Cluster
+) -> Iterator[ChartProject]:
+    project = ChartProject(tmp_path / "project", variables, namespace=namespace)
+    project.cluster = cluster_access
+    write_chart(project.web, {"config.yaml": CONFIG}, greeting="hello")
+    yield project
+    cluster_access.kubectl("delete", "namespace", project.home, "--wait=false", "--ignore-not-found")
 
 
-def test_a_folder_is_installed_upgraded_and_removed(
-    project: KubernetesProject, cluster_access: Cluster, chart: Path
-) -> None:
-    declare(project)
+def test_a_folder_is_installed_upgraded_and_removed(project: ChartProject) -> None:
+    project.install()
     shown = project.preview()
     assert 'greeting: "hello"' in shown
-    assert "4 to create" in shown
+    assert "6 to create" in shown
     project.up()
-    assert config(project, cluster_access) == {"greeting": "hello"}
+    assert project.config() == {"greeting": "hello"}
     project.assert_no_change()
 
-    declare(project, '"values": {"greeting": "good day"}')
+    project.install("values={'greeting': 'good day'}")
     shown = project.preview()
     assert re.search(r'~ greeting: "hello" => "good day"', shown)
     assert "1 to update" in shown
     project.up()
-    assert config(project, cluster_access) == {"greeting": "good day"}
+    assert project.config() == {"greeting": "good day"}
 
-    write_chart(chart, {"other.yaml": CONFIG.replace("-config", "-other")}, version="2.0.0", greeting="hello")
-    (chart / "templates" / "config.yaml").unlink()
-    declare(project)
+    write_chart(project.web, {"other.yaml": CONFIG.replace("-config", "-other")}, version="2.0.0", greeting="hello")
+    (project.web / "templates" / "config.yaml").unlink()
+    project.install()
     shown = project.preview()
     assert "1 to create" in shown
     assert "1 to delete" in shown
     project.up()
-    assert config(project, cluster_access, "web-other") == {"greeting": "hello"}
-    assert not cluster_access.exists("configmap", "web-config", "-n", project.namespace)
+    assert project.config("web-other") == {"greeting": "hello"}
+    assert not project.exists("configmap", "web-config")
 
     project.pulumi("destroy", "--yes")
-    assert not cluster_access.exists("configmap", "web-other", "-n", project.namespace)
+    assert not project.exists("configmap", "web-other")
     assert project.resources() == []
 
 
-def test_names_parents_and_outputs_are_those_of_the_official_plugin(project: KubernetesProject, chart: Path) -> None:
-    write_chart(chart, {"crd.yaml": definition(f"{project.namespace}.test", "Thing")}, greeting="hello")
-    declare(project, more='pulumi.export("names", web.resources.apply(lambda all: [each.metadata for each in all]))')
+def test_it_is_a_component_of_objects(project: ChartProject) -> None:
+    write_chart(project.web, {"crd.yaml": definition(f"{project.namespace}.test", "Thing")}, greeting="hello")
+    project.install()
     project.up()
     urns = {each["urn"].rpartition("::")[2]: each for each in project.resources()}
-    child = urns[f"web:{project.namespace}/web-config"]
-    assert child["urn"].split("::")[2] == "kubernetes:helm.sh/v4:Chart$kubernetes:core/v1:ConfigMap"
-    assert child["parent"] == urns["web"]["urn"]
+    child = urns[f"web-chart:{project.home}/web-config"]
+    assert child["parent"] == urns["web-chart"]["urn"]
     assert child["provider"].startswith(urns["k"]["urn"])
-    assert f"web:things.{project.namespace}.test" in urns
-    assert {each["urn"] for each in urns["web"]["outputs"]["resources"]} == {
-        each["urn"] for each in urns.values() if each.get("parent") == urns["web"]["urn"]
-    }
-    names = {each["name"] for each in project.outputs()["names"]}
-    assert names == {"web-config", f"things.{project.namespace}.test"}
+    assert f"web-chart:things.{project.namespace}.test" in urns
+    # So its state is the same wherever the chart comes from.
+    assert "inputs" not in urns["web-chart"]
     project.pulumi("destroy", "--yes")
 
-    declare(project, '"resource_prefix": "mine", "name": "released"')
-    shown = project.preview()
-    assert f"::mine:{project.namespace}/released-config]" in shown
-    assert f"::mine:things.{project.namespace}.test]" in shown
 
-
-def test_a_repository_serves_pinned_versions(
-    project: KubernetesProject, cluster_access: Cluster, chart: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("hooks", [False, True])
+@pytest.mark.parametrize("source", ["folder", "archive", "repository", "registry"])
+def test_where_a_chart_comes_from(project: ChartProject, tmp_path: Path, source: str, hooks: bool) -> None:
     first = write_chart(tmp_path / "1" / "shop", {"config.yaml": CONFIG}, version="1.0.0", greeting="one")
     second = write_chart(tmp_path / "2" / "shop", {"config.yaml": CONFIG}, version="2.0.0", greeting="two")
-    with served(tmp_path / "repository", first, second) as url:
-        wanted = '"chart": "shop", "repository_opts": {{"repo": "{}"}}, "version": "{}"'
-        declare(project, wanted.format(url, "1.0.0"))
+    with served(tmp_path / "repository", first, second) as host:
+        arguments = {
+            "folder": f"chart={str(first)!r}",
+            "archive": f"chart={str(archive(first, tmp_path))!r}",
+            "repository": f"chart='shop', repository='http://{host}', version='1.0.0'",
+            "registry": f"chart='oci://{host}/charts/shop', version='1.0.0'",
+        }
+        project.install(f"{arguments[source]}, hooks={hooks}")
         project.up()
-        assert config(project, cluster_access) == {"greeting": "one"}
-        declare(project, wanted.format(url, "2.0.0"))
-        assert re.search(r'~ greeting: "one" => "two"', project.preview())
-        declare(project, wanted.format(url, "3.0.0"))
-        assert 'chart shop: chart "shop" version "3.0.0" not found in' in project.preview(fails=True)
-        declare(project, wanted.format(url, "1.0.0").replace("shop", "bakery"))
-        assert 'chart bakery: chart "bakery" version "1.0.0" not found in' in project.preview(fails=True)
-    unreachable = (
-        r'chart bakery: looks like "http://127.0.0.1:\d+" is not a valid chart repository or cannot be reached'
-    )
-    assert re.search(unreachable, project.preview(fails=True))
+        assert project.config() == {"greeting": "one"}
+        project.assert_no_change()
 
 
-def test_definitions_come_before_what_they_define(
-    project: KubernetesProject, cluster_access: Cluster, chart: Path
-) -> None:
+@pytest.mark.parametrize("hooks", [False, True])
+def test_a_chart_that_cant_be_had_is_named(project: ChartProject, tmp_path: Path, hooks: bool) -> None:
+    def said(arguments: str) -> str:
+        project.install(f"{arguments}, hooks={hooks}")
+        shown = project.preview(fails=True)
+        assert "Traceback (most recent call last)" not in shown
+        return shown
+
+    shop = write_chart(tmp_path / "shop", {"config.yaml": CONFIG}, version="1.0.0")
+    with served(tmp_path / "repository", shop) as host:
+        url = f"http://{host}"
+        assert 'path "./nowhere" not found' in said("chart='./nowhere'")
+        for name, version in ("shop", "3.0.0"), ("bakery", "1.0.0"):
+            shown = said(f"chart='{name}', repository='{url}', version='{version}'")
+            assert f'chart "{name}" version "{version}" not found in {url} repository' in shown
+        assert "charts/bakery" in said(f"chart='oci://{host}/charts/bakery', version='1.0.0'")
+    unreachable = f'looks like "{url}" is not a valid chart repository or cannot be reached'
+    assert unreachable in said(f"chart='shop', repository='{url}', version='1.0.0'")
+
+
+def test_definitions_come_before_what_they_define(project: ChartProject) -> None:
     group = f"{project.namespace}.test"
     thing = f"apiVersion: {group}/v1\nkind: Thing\nmetadata: {{name: thing}}\n"
     other = f"apiVersion: {group}/v1\nkind: Wide\nmetadata: {{name: wide}}\n"
     crds = {"things.yaml": definition(group, "Thing"), "wides.yaml": definition(group, "Wide", "Cluster")}
-    write_chart(chart, {"thing.yaml": thing, "wide.yaml": other}, crds=crds, greeting="hello")
-    declare(project)
+    write_chart(project.web, {"thing.yaml": thing, "wide.yaml": other}, crds=crds, greeting="hello")
+    project.install()
     project.preview()
     done = project.up()
-    assert done.index(f"web:things.{group} created") < done.index(f"web:{project.namespace}/thing creating")
+    assert done.index(f"web-chart:things.{group} created") < done.index(f"web-chart:{project.home}/thing creating")
     # Not by name of the kind, which kubectl's discovery may learn later.
-    cluster_access.kubectl("get", "--raw", f"/apis/{group}/v1/namespaces/{project.namespace}/things/thing")
-    cluster_access.kubectl("get", "--raw", f"/apis/{group}/v1/wides/wide")
+    project.cluster.kubectl("get", "--raw", f"/apis/{group}/v1/namespaces/{project.home}/things/thing")
+    project.cluster.kubectl("get", "--raw", f"/apis/{group}/v1/wides/wide")
     project.assert_no_change()
     project.pulumi("destroy", "--yes")
-    assert not cluster_access.exists("crd", f"things.{group}")
+    assert not project.cluster.exists("crd", f"things.{group}")
 
 
-def test_definitions_can_be_left_out(project: KubernetesProject, chart: Path) -> None:
-    write_chart(chart, {}, crds={"things.yaml": definition(f"{project.namespace}.test", "Thing")}, greeting="hello")
-    declare(project, '"skip_crds": True')
-    assert "CustomResourceDefinition" not in project.preview()
+@pytest.mark.parametrize("hooks", [False, True])
+def test_definitions_can_be_left_out(project: ChartProject, hooks: bool) -> None:
+    group = f"{project.namespace}.test"
+    write_chart(project.web, {}, crds={"things.yaml": definition(group, "Thing")}, greeting="hello")
+    project.install(f"crds=False, hooks={hooks}")
+    project.up()
+    assert not project.cluster.exists("crd", f"things.{group}")
 
 
-def test_a_kind_that_nobody_defines_is_named(project: KubernetesProject, chart: Path) -> None:
-    write_chart(chart, {"t.yaml": "apiVersion: a.test/v1\nkind: Thing\nmetadata: {name: thing}"}, greeting="hello")
-    declare(project)
-    project.preview()  # what defines it may be made by the same program
-    assert "chart ./web: the cluster has no kind Thing in a.test/v1: install what defines it" in project.up(fails=True)
-
-
-def test_hooks_are_left_out_and_named(project: KubernetesProject, cluster_access: Cluster, chart: Path) -> None:
-    write_chart(chart, {"hook.yaml": HOOK}, greeting="hello")
-    declare(project)
-    shown = project.up()
-    assert (
-        "hooks of the chart aren't run, as with the official plugin: ConfigMap migrate (pre-install,pre-upgrade)\n"
-        in (shown)
+def test_a_kind_that_nobody_defines_is_named(project: ChartProject) -> None:
+    write_chart(
+        project.web, {"t.yaml": "apiVersion: a.test/v1\nkind: Thing\nmetadata: {name: thing}"}, greeting="hello"
     )
-    assert not cluster_access.exists("configmap", "migrate", "-n", project.namespace)
-    assert not cluster_access.exists("configmap", "check", "-n", project.namespace)
-    project.variables["PULUMI_K8S_SUPPRESS_HELM_HOOK_WARNINGS"] = "true"
-    assert "hooks of the chart" not in project.preview()
+    project.install()
+    assert "a.test/v1" in project.preview(fails=True)
+
+
+def test_one_definition_in_two_charts_is_one(project: ChartProject) -> None:
+    crds = {"things.yaml": definition(f"{project.namespace}.test", "Thing")}
+    write_chart(project.web, {}, crds=crds, greeting="hello")
+    write_chart(project.web / "charts" / "part", {}, crds=crds)
+    project.install()
+    project.up()
+    assert len([each for each in project.resources() if each["type"].endswith(":CustomResourceDefinition")]) == 1
+    project.pulumi("destroy", "--yes")
+
+
+def test_hooks_are_left_out_in_silence(project: ChartProject) -> None:
+    write_chart(project.web, {"hook.yaml": HOOK}, greeting="hello")
+    project.install()
+    assert "hook" not in project.up()
+    assert project.config() == {"greeting": "hello"}
+    assert not project.exists("configmap", "migrate")
+
+
+def test_a_release_runs_its_hooks(project: ChartProject) -> None:
+    write_chart(project.web, {"hook.yaml": HOOK}, greeting="hello")
+    project.install("hooks=True, values={'greeting': 'good day'}")
+    assert "5 to create" in project.preview()
+    project.up()
+    assert project.config() == {"greeting": "good day"}
+    assert project.exists("configmap", "migrate")
+    assert not project.exists("configmap", "check")  # of `helm test`
+    # What `helm list` shows.
+    assert project.exists("secret", "sh.helm.release.v1.web.v1")
+    assert {each["type"].rpartition(":")[2] for each in project.resources()} >= {"Release", "Namespace"}
+    assert not [each for each in project.resources() if each["type"].endswith(":ConfigMap")]
+    project.assert_no_change()
+
+    # Without values any more, it has those of the chart again.
+    project.cluster.kubectl("delete", "configmap", "migrate", "-n", project.home)
+    project.install("hooks=True")
+    assert '- greeting: "good day"' in project.preview()
+    project.up()
+    assert project.config() == {"greeting": "hello"}
+    assert project.exists("configmap", "migrate")
+    project.assert_no_change()
+
+    # A chart of the same version is the same one, to a release: another text of a template is none to it.
+    write_chart(project.web, {"config.yaml": CONFIG}, greeting="good evening")
+    project.assert_no_change()
+    write_chart(project.web, {"config.yaml": CONFIG}, version="1.0.1", greeting="good evening")
+    assert '~ version: "1.0.0" => "1.0.1"' in project.preview()
+    project.up()
+    assert project.config() == {"greeting": "good evening"}
+
+    project.pulumi("destroy", "--yes")
+    assert not project.exists("configmap", "web-config")
+
+
+def test_a_release_doesnt_take_the_objects_of_a_chart(project: ChartProject) -> None:
+    project.install()
+    project.up()
+    project.install("hooks=True")
+    assert "exists and cannot be imported into the current release" in project.up(fails=True)
+    assert project.config() == {"greeting": "hello"}
+
+
+def test_what_a_chart_keeps_outlives_it(project: ChartProject) -> None:
+    kept = CONFIG.replace('-config"', '-kept", annotations: {helm.sh/resource-policy: keep}')
+    write_chart(project.web, {"kept.yaml": kept}, greeting="hello")
+    project.install()
+    project.up()
+    (project.web / "templates" / "kept.yaml").unlink()
+    (project.web / "templates" / "config.yaml").unlink()
+    project.up()
+    assert project.exists("configmap", "web-kept")
+    assert not project.exists("configmap", "web-config")
+
+
+VALUES = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: values}
+data: {values: {{ .Values | toJson | quote }}}
+"""
+
+
+@pytest.mark.parametrize(("hooks", "kept"), [(False, {}), (True, {"removed": 2})])
+def test_values_are_helms(project: ChartProject, hooks: bool, kept: dict[str, Any]) -> None:
+    """Null takes a default of the chart away, as Helm has it; to a release it isn't passed on."""
+    write_chart(project.web, {"config.yaml": VALUES}, kept=1, removed=2, literal=4, nested={"a": 1})
+    given = {"literal": 400, "list": [1, 1.5, True, "="], "large": 12345678901, "nested": {"b": 2}, "removed": None}
+    project.install(f"hooks={hooks}, values={given}")
+    project.up()
+    assert json.loads(project.config("values")["values"]) == {
+        "kept": 1,
+        "literal": 400,
+        "list": [1, 1.5, True, "="],
+        "large": 12345678901,
+        "nested": {"a": 1, "b": 2},
+        **kept,
+    }
+    project.assert_no_change()
+
+
+TOKENS = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: tokens}
+data:
+  equals: =
+  hash: 12e4567
+  values: {{ .Values.list | toJson | quote }}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: tokens, annotations: {pulumi.com/skipAwait: "true"}}
+spec:
+  automountServiceAccountToken: false
+  schedulerName: nobody
+  containers: [{name: app, image: nowhere/app:1, args: [=, 12e4567]}]
+"""
+
+
+def test_what_yaml_readers_disagree_on_is_as_helm_has_it(project: ChartProject) -> None:
+    write_chart(project.web, {"config.yaml": TOKENS})
+    (project.web / "values.yaml").write_text("list: [=, 12e4567]\n")
+    project.install("pod_security='privileged'")
+    project.up()
+    assert project.config("tokens") == {"equals": "=", "hash": "12e4567", "values": '["=","12e4567"]'}
+    pod = project.cluster.object("pod", "tokens", "-n", project.home)
+    assert pod["spec"]["containers"][0]["args"] == ["=", "12e4567"]
+    project.assert_no_change()
+
+
+LIST = """
+apiVersion: v1
+kind: ConfigMapList
+items:
+- {metadata: {name: one}, data: {a: b}}
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: two}, data: {a: b}}
+"""
+
+
+def test_items_of_a_list_name_their_kind(project: ChartProject) -> None:
+    """A release, as ``helm install``, takes the list for what it says it is; for a chart, each item has to say it."""
+    write_chart(project.web, {"config.yaml": LIST})
+    project.install()
+    assert 'Kubernetes resources require a kind and apiVersion: `{"data"' in project.preview(fails=True)
+    project.install("hooks=True")
+    project.up()
+    assert project.config("one") == project.config("two") == {"a": "b"}
+    project.pulumi("destroy", "--yes")
+
+    named = LIST.replace("{metadata: {name: one}", "{apiVersion: v1, kind: ConfigMap, metadata: {name: one}")
+    write_chart(project.web, {"config.yaml": named.replace("ConfigMapList", "List")})
+    project.install()
+    project.up()
+    assert project.config("one") == project.config("two") == {"a": "b"}
 
 
 @pytest.mark.parametrize(
@@ -167,98 +346,21 @@ def test_hooks_are_left_out_and_named(project: KubernetesProject, cluster_access
         ),
         (
             "{{ .Values.a.b.c }}",
-            'web/templates/bad.yaml:1:10 executing "web/templates/bad.yaml" at <.Values.a.b.c>: nil',
+            'template: web/templates/bad.yaml:1:10: executing "web/templates/bad.yaml" at <.Values',
         ),
         ("a: b: c", "YAML parse error on web/templates/bad.yaml: error converting YAML to JSON"),
-        ("a: 1", "unable to build kubernetes objects from release manifest: unable to decode"),
+        ("a: 1", "Kubernetes resources require a kind and apiVersion: `{"),
     ],
 )
-def test_what_is_wrong_with_a_chart_is_said_on_one_line(
-    project: KubernetesProject, chart: Path, template: str, message: str
-) -> None:
-    write_chart(chart, {"bad.yaml": template}, greeting="hello")
-    declare(project)
+def test_what_is_wrong_with_a_chart_is_said(project: ChartProject, template: str, message: str) -> None:
+    write_chart(project.web, {"bad.yaml": template}, greeting="hello")
+    project.install()
     shown = project.preview(fails=True)
-    [line] = {line.strip() for line in shown.splitlines() if "chart ./web: " in line}
-    assert f"chart ./web: {message}" in line
-    assert "--debug" not in shown
+    assert f"resource 'web-chart' has a problem: {message}" in shown
     assert "Traceback (most recent call last)" not in shown
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ('"chart": "nowhere"', "chart web: there is no folder or archive nowhere in "),
-        (
-            '"verify": True',
-            "chart web: verify isn't supported by the embedded kubernetes plugin: verify the archive before",
-        ),
-        ('"post_renderer": {"command": "cat"}', "chart web: postRenderer isn't supported by the embedded kubernetes"),
-        (
-            '"repository_opts": {"repo": "http://127.0.0.1:1", "username": "me"}',
-            "chart web: username isn't supported by the embedded kubernetes plugin: download the chart before",
-        ),
-    ],
-)
-def test_what_isnt_supported_is_refused_by_name(
-    project: KubernetesProject, chart: Path, arguments: str, message: str
-) -> None:
-    declare(project, arguments)
-    shown = project.preview(fails=True)
-    assert message in shown
-    assert "Traceback (most recent call last)" not in shown
-
-
-def test_without_helm_the_way_to_get_it_is_told(
-    project: KubernetesProject, chart: Path, variables: dict[str, str]
-) -> None:
-    declare(project)
-    folders = project.variables["PATH"].split(":")
-    project.variables["PATH"] = ":".join(folder for folder in folders if not (Path(folder) / "helm").exists())
-    wanted = "there is no program helm on PATH: run script/up, which builds it where the configuration has charts, or "
-    assert wanted in project.preview(fails=True)
-
-
-def test_values_come_from_files_and_literals(project: KubernetesProject, cluster_access: Cluster, chart: Path) -> None:
-    template = """
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: values}
-data: {values: {{ .Values | toJson | quote }}}
-"""
-    write_chart(chart, {"config.yaml": template}, kept=1, removed=2, file=3, literal=4)
-    project.write("values.yaml", "file: 30\nliteral: 40\nnested: {a: 1}\n")
-    declare(
-        project,
-        '"value_yaml_files": [pulumi.FileAsset("values.yaml"), pulumi.StringAsset("nested: {b: 2}")], '
-        '"values": {"literal": 400, "text": pulumi.StringAsset("some"), "list": [1, 1.5, True], "removed": None}',
-    )
-    project.up()
-    assert json.loads(config(project, cluster_access, "values")["values"]) == {
-        "kept": 1,
-        "file": 30,
-        "literal": 400,
-        "nested": {"a": 1, "b": 2},
-        "text": "some",
-        "list": [1, 1.5, True],
-    }
-
-
-def test_dependencies_are_fetched_where_that_is_asked_for(
-    project: KubernetesProject, cluster_access: Cluster, chart: Path, tmp_path: Path
-) -> None:
-    part = write_chart(tmp_path / "part", {"config.yaml": CONFIG.replace("-config", "-part")}, greeting="from the part")
-    with (chart / "Chart.yaml").open("a") as file:
-        file.write(f"dependencies: [{{name: part, version: 1.0.0, repository: 'file://{part}'}}]\n")
-    declare(project)
-    assert "missing in charts/ directory: part" in project.preview(fails=True)
-    declare(project, '"dependency_update": True')
-    project.up()
-    assert config(project, cluster_access, "web-part") == {"greeting": "from the part"}
-    assert config(project, cluster_access) == {"greeting": "hello"}
-
-
-def test_templates_see_the_cluster(project: KubernetesProject, cluster_access: Cluster, chart: Path) -> None:
+def test_templates_see_the_cluster(project: ChartProject) -> None:
     template = """
 {{- $before := lookup "v1" "ConfigMap" .Release.Namespace "generated" }}
 apiVersion: v1
@@ -270,119 +372,90 @@ data:
   definitions: {{ .Capabilities.APIVersions.Has "apiextensions.k8s.io/v1/CustomResourceDefinition" | quote }}
   others: {{ .Capabilities.APIVersions.Has "nobody.test/v1" | quote }}
 """
-    write_chart(chart, {"config.yaml": template})
-    declare(project)
+    write_chart(project.web, {"config.yaml": template})
+    project.install()
     project.up()
-    found = config(project, cluster_access, "generated")
-    assert found["version"] == json.loads(cluster_access.kubectl("get", "--raw", "/version"))["gitVersion"]
+    found = project.config("generated")
+    assert found["version"] == json.loads(project.cluster.kubectl("get", "--raw", "/version"))["gitVersion"]
     assert (found["definitions"], found["others"]) == ("true", "false")
     project.assert_no_change()
 
 
-def test_secret_values_stay_secret(project: KubernetesProject, cluster_access: Cluster, chart: Path) -> None:
-    template = """
+SECRETIVE = """
 apiVersion: v1
 kind: Secret
-metadata: {name: generated}
-stringData: {random: {{ randAlphaNum 8 | quote }}, fixed: not-from-values}
+metadata: {name: stored}
+stringData: {password: {{ .Values.password | quote }}}
 ---
 apiVersion: v1
 kind: ConfigMap
-metadata: {name: connection}
-data: {url: "postgres://me:{{ .Values.password }}@db", user: me}
+metadata: {name: connection, labels: {hash: "h{{ .Values.password | sha256sum | trunc 20 }}"}}
+data: {url: "postgres://me:{{ .Values.password }}@db", encoded: "{{ .Values.password | b64enc }}"}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app, annotations: {checksum: {{ .Values.password | sha256sum }}}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}, annotations: {checksum: {{ .Values.password | sha256sum }}}}
+    spec: {containers: [{name: app, image: nowhere/app:1, args: ["--password={{ .Values.password }}"]}]}
 """
-    write_chart(chart, {"config.yaml": template}, greeting="hello")
-    declare(project, '"values": {"password": pulumi.Output.secret("hunter22")}')
-    shown = project.preview() + project.up()
-    assert "hunter22" not in shown
-    assert "not-from-values" not in shown
-    assert config(project, cluster_access, "connection") == {"url": "postgres://me:hunter22@db", "user": "me"}
-    state = project.pulumi("stack", "export")
-    assert "hunter22" not in state
-    assert "not-from-values" not in state
-
-    write_chart(chart, {"config.yaml": '{{ fail (printf "bad password %s" .Values.password) }}'})
-    assert "bad password [secret]" in project.preview(fails=True)
 
 
-def test_a_value_that_isnt_known_yet_leaves_the_objects_out_of_the_preview(
-    project: KubernetesProject, cluster_access: Cluster, chart: Path
-) -> None:
+@pytest.mark.parametrize("hooks", [False, True])
+@pytest.mark.parametrize("values", ["Output.secret({{'password': {}}})", "{{'password': Output.secret({})}}"])
+def test_secret_values_stay_secret(project: ChartProject, values: str, hooks: bool) -> None:
+    def traces(password: str) -> list[str]:
+        digest = hashlib.sha256(password.encode()).hexdigest()
+        return [password, base64.b64encode(password.encode()).decode(), digest, digest[:20]]
+
+    write_chart(project.web, {"config.yaml": SECRETIVE})
+    said = ""
+    for password in "hunter22", "correct-horse":
+        given = values.format(repr(password)).replace("Output", "pulumi.Output")
+        project.install(f"hooks={hooks}, pod_security='privileged', values={given}")
+        said += project.preview() + project.up() + project.preview("--expect-no-changes") + project.refresh()
+        assert project.config("connection")["url"] == f"postgres://me:{password}@db"
+        state = project.pulumi("stack", "export")
+        assert [trace for trace in traces(password) if trace in state + said] == []
+
+
+def test_values_that_arent_secret_are_shown(project: ChartProject) -> None:
+    write_chart(project.web, {"config.yaml": SECRETIVE})
+    project.install("pod_security='privileged', values={'password': 'hunter22'}")
+    assert "postgres://me:hunter22@db" in project.preview()
+
+
+def test_a_value_that_isnt_known_yet_leaves_the_objects_out_of_the_preview(project: ChartProject) -> None:
     more = """
     first = K.core.v1.ConfigMap("first", metadata=named("first"), data={}, opts=Options(provider=provider))
-    Chart("later", chart="./web", namespace=NS, values={"greeting": first.id},
-          opts=Options(provider=provider))
+    chart(values={"greeting": first.id})
     """
-    declare(project, more=more)
+    project.declare(PROGRAM, more)
     shown = project.preview()
-    assert "its objects aren't in this preview: values isn't known yet" in shown
-    assert "later-config" not in shown
+    assert "Input properties have unknown values. Preview is incomplete." in shown
+    assert "web-config" not in shown
     project.up()
-    assert config(project, cluster_access, "later-config") == {"greeting": f"{project.namespace}/first"}
+    assert project.config() == {"greeting": f"{project.namespace}/first"}
 
 
-def test_drift_is_shown_and_repaired(project: KubernetesProject, cluster_access: Cluster, chart: Path) -> None:
-    declare(project)
+def test_what_was_edited_by_hand_is_shown_and_repaired(project: ChartProject) -> None:
+    project.install()
     project.up()
     assert not re.search(r"\d+ (updated|deleted)", project.refresh())
     patch = '{"data": {"greeting": "by hand"}}'
-    cluster_access.kubectl("patch", "cm", "web-config", "-n", project.namespace, "--type", "merge", "-p", patch)
+    project.cluster.kubectl("patch", "configmap", "web-config", "-n", project.home, "--type", "merge", "-p", patch)
     assert 'greeting: "hello" => "by hand"' in project.refresh()
     project.up()
-    assert config(project, cluster_access) == {"greeting": "hello"}
+    assert project.config() == {"greeting": "hello"}
+    project.assert_no_change()
 
 
-def test_what_a_chart_keeps_outlives_it(project: KubernetesProject, cluster_access: Cluster, chart: Path) -> None:
-    kept = CONFIG.replace("pulumi.com/patchForce", "helm.sh/resource-policy").replace('"true"', "keep")
-    write_chart(chart, {"config.yaml": kept}, greeting="hello")
-    declare(project)
-    project.up()
-    project.pulumi("destroy", "--yes")
-    assert cluster_access.exists("configmap", "web-config", "-n", project.namespace)
-
-
-def test_objects_that_arent_waited_for(project: KubernetesProject, chart: Path) -> None:
-    deployment = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: app, annotations: }
-spec:
-  selector: {matchLabels: {app: app}}
-  template:
-    metadata: {labels: {app: app}}
-    spec: {schedulerName: nobody, containers: [{name: app, image: nowhere/app:1}]}
-"""
-    write_chart(chart, {"app.yaml": deployment}, greeting="hello")
-    declare(project, '"skip_await": True')
-    project.up()
-    assert project.resource(f"web:{project.namespace}/app")["outputs"]["metadata"]["annotations"] == {
-        "pulumi.com/skipAwait": "true"
-    }
-
-
-def test_a_chart_comes_after_and_goes_before_what_it_is_given(
-    project: KubernetesProject, cluster_access: Cluster, chart: Path
-) -> None:
-    name = f"{project.namespace}-own"
-    declare(
-        project,
-        f'''"namespace": K.core.v1.Namespace(
-            "ns", metadata={{"name": "{name}"}}, opts=Options(provider=provider)).metadata["name"]''',
-    )
-    assert f"web:{name}/web-config" in project.preview()
+def test_a_chart_comes_after_and_goes_before_its_namespace(project: ChartProject) -> None:
+    project.install()
     done = project.up()
-    assert done.index(" ns created") < done.index(f"web:{name}/web-config creating")
+    assert done.index("web-namespace created") < done.index(f"web-chart:{project.home}/web-config creating")
     gone = project.pulumi("destroy", "--yes", "--skip-preview")
-    assert gone.index(f"web:{name}/web-config deleted") < gone.index(" ns deleting")
-
-
-def test_nothing_of_the_users_helm_is_read_or_written(project: KubernetesProject, chart: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    (home / ".config" / "helm").mkdir(parents=True)
-    (home / ".config" / "helm" / "repositories.yaml").write_text("not: [a repository file")
-    project.variables |= {"HOME": str(home), "HELM_KUBEAPISERVER": "https://127.0.0.1:1", "TMPDIR": str(tmp_path)}
-    declare(project)
-    project.preview()
-    assert [path for path in home.rglob("*helm*") if path.name != "helm"] == []
-    assert not (home / ".cache" / "helm").exists()
-    assert list(tmp_path.glob("pulumi-kubernetes-*")) == []
+    assert gone.index(f"web-chart:{project.home}/web-config deleted") < gone.index("web-namespace deleting")

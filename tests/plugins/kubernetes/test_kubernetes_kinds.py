@@ -1,162 +1,132 @@
-"""Type tokens, and what is checked without a cluster."""
+"""Other resources than the typed objects: custom resources, patches, look-ups, and manifests from files."""
 
-from typing import Any
+import json
+from collections.abc import Iterator
 
 import pytest
-from pulumi.provider.experimental.property_value import PropertyValue
-from pulumi.runtime.rpc import UNKNOWN
 
-from embedded.plugins.kubernetes import checks, options
-from embedded.plugins.kubernetes.errors import PluginError
-from embedded.plugins.kubernetes.kinds import Form, Kind, known_scope, resolve
-from embedded.plugins.kubernetes.values import to_json
+from tests.plugins.kubernetes.conftest import Cluster, KubernetesProject
 
+DEFINITION = """
+provider = K.Provider("k", namespace=NS)
+OURS = Options(provider=provider)
+KIND = "T" + NS.removeprefix("test-")
+NAME = f"{KIND.lower()}s.helm.cattle.io"
+definition = K.apiextensions.v1.CustomResourceDefinition("crd", metadata={"name": NAME}, opts=OURS,
+    spec={"group": "helm.cattle.io", "scope": "Namespaced", "names": {"plural": f"{KIND.lower()}s", "kind": KIND},
+          "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"open_apiv3_schema": {
+              "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]})
+AFTER = Options(provider=provider, depends_on=definition)
+"""
 
-@pytest.mark.parametrize(
-    ("token", "inputs", "kind"),
-    [
-        ("kubernetes:core/v1:Service", {}, Kind("v1", "Service")),
-        ("my:index:Site$my:index:Part$kubernetes:apps/v1:Deployment", {}, Kind("apps/v1", "Deployment")),
-        ("kubernetes:apps/v1:DeploymentPatch", {"kind": "Deployment"}, Kind("apps/v1", "Deployment", Form.PATCH)),
-        ("kubernetes:apps/v1:DeploymentPatch", {}, Kind("apps/v1", "Deployment", Form.PATCH)),
-        ("kubernetes:core/v1:ConfigMapList", {}, Kind("v1", "ConfigMapList", Form.LIST)),
-        ("kubernetes:core/v1:List", {"kind": "List"}, Kind("v1", "List", Form.LIST)),
-        ("kubernetes:traefik.io/v1alpha1:IngressRouteTCP", {}, Kind("traefik.io/v1alpha1", "IngressRouteTCP")),
-        ("kubernetes:example.com/v1:IPAllowList", {"kind": "IPAllowList"}, Kind("example.com/v1", "IPAllowList")),
-        ("kubernetes:example.com/v1:DispatchPatch", {"kind": "DispatchPatch"}, Kind("example.com/v1", "DispatchPatch")),
-        ("kubernetes:example.com/v1:ThingPatch", {"kind": "Thing"}, Kind("example.com/v1", "Thing", Form.PATCH)),
-        ("kubernetes:v1:ConfigMap", {"apiVersion": "v1", "kind": "ConfigMap"}, Kind("v1", "ConfigMap")),
-    ],
-)
-def test_kinds_of_type_tokens(token: str, inputs: dict[str, Any], kind: Kind) -> None:
-    assert resolve(token, inputs) == kind
-
-
-@pytest.mark.parametrize(
-    "module", ["helm.sh/v3:Release", "helm.sh/v4:Chart", "yaml/v2:ConfigGroup", "kustomize/v2:Directory"]
-)
-def test_what_only_the_official_plugin_has(module: str) -> None:
-    with pytest.raises(PluginError, match=f"^kubernetes:{module} isn't supported by the embedded kubernetes plugin"):
-        resolve(f"kubernetes:{module}", {})
-
-
-def test_scopes() -> None:
-    assert known_scope(Kind("v1", "Namespace")) is False
-    assert known_scope(Kind("apps/v1", "Deployment")) is True
-    assert known_scope(Kind("example.com/v1", "Thing")) is None
+MANIFESTS = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: scalars}
+data: {equals: =, hash: 12e4567, on: "on", quoted: "yes"}
+---
+apiVersion: helm.cattle.io/v1
+kind: KIND
+metadata: {name: scalars}
+spec: {equals: =, hash: 12e4567, switch: on, no: NO, octal: 0644, date: 2026-01-02, time: 12:30:45, float: 1e3, none: ~}
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: one}, data: {v: "1"}}
+---
+apiVersion: v1
+kind: ConfigMapList
+items:
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: two}, data: {v: "2"}}
+---
+"""
 
 
-def annotated(**marks: str) -> dict[str, Any]:
-    return {"metadata": {"name": "a", "annotations": {f"pulumi.com/{key}": value for key, value in marks.items()}}}
+@pytest.fixture
+def kind(namespace: str, cluster_access: Cluster) -> Iterator[str]:
+    """The kind that the program defines, as kubectl writes it; its definition is removed."""
+    name = f"t{namespace.removeprefix('test-')}s.helm.cattle.io"
+    yield name
+    cluster_access.kubectl("delete", "crd", name, "--ignore-not-found")
 
 
-@pytest.mark.parametrize(
-    ("kind", "inputs", "found"),
-    [
-        (Kind("v1", "ConfigMap"), annotated(skipAwait="true", timeoutSeconds="5"), []),
-        (
-            Kind("v1", "ConfigMap"),
-            annotated(timeoutSeconds="1h"),
-            [('metadata.annotations["pulumi.com/timeoutSeconds"]', "must be a number of seconds, not '1h'")],
-        ),
-        (
-            Kind("v1", "ConfigMap"),
-            annotated(waitFor="x"),
-            [
-                (
-                    'metadata.annotations["pulumi.com/waitFor"]',
-                    "isn't supported by the embedded kubernetes plugin; remove it",
-                )
-            ],
-        ),
-        (
-            Kind("v1", "ConfigMap"),
-            annotated(deletionPropagationPolicy="later"),
-            [
-                (
-                    'metadata.annotations["pulumi.com/deletionPropagationPolicy"]',
-                    "must be one of Foreground, Background, Orphan, not 'later'",
-                )
-            ],
-        ),
-        (
-            Kind("v1", "ConfigMap", Form.PATCH),
-            {},
-            [("metadata.name", "is needed: it says which ConfigMap is to be patched")],
-        ),
-        (Kind("v1", "ConfigMap"), {"metadata": UNKNOWN}, []),
-        (Kind("v1", "ConfigMap", Form.PATCH), {"metadata": UNKNOWN}, []),
-        (
-            Kind("v1", "List", Form.LIST),
-            {"items": [{"metadata": {"name": "a"}}, {"apiVersion": "v1", "kind": "Pod"}]},
-            [
-                ("items[0]", "needs apiVersion and kind"),
-                ("items[1].metadata.name", "is needed: items of a List get no generated names"),
-            ],
-        ),
-    ],
-)
-def test_problems_of_inputs(kind: Kind, inputs: dict[str, Any], found: list[tuple[str, str]]) -> None:
-    assert checks.problems(kind, inputs) == found
+def test_custom_resources_and_manifests(project: KubernetesProject, cluster_access: Cluster, kind: str) -> None:
+    """Also in a preview, before their kind is there, if it is made by the same provider."""
+    where = ("-n", project.namespace)
+    project.write("manifests.yaml", MANIFESTS)
+    project.write("kustomized/kustomization.yaml", json.dumps({"resources": ["map.yaml"], "namePrefix": "pre-"}))
+    project.write(
+        "kustomized/map.yaml", json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}})
+    )
+    project.declare(DEFINITION, """
+    K.apiextensions.CustomResource("thing", api_version="helm.cattle.io/v1", kind=KIND, metadata=named("thing"),
+                                   spec={"size": 3, "deep": {"list": [1, 2.5, "x", True]}}, opts=AFTER)
+    text = open("manifests.yaml").read().replace("KIND", KIND)
+    K.yaml.v2.ConfigGroup("group", yaml=text, opts=AFTER)
+    K.kustomize.Directory("kustomized", "kustomized", opts=OURS)
+    """)  # fmt: skip
+    assert "11 to create" in project.preview()
+    project.up()
+    project.assert_no_change()
 
-
-def complete(kind: Kind, metadata: Any, old: dict[str, Any] | None = None) -> Any:
-    inputs = {} if metadata is None else {"metadata": metadata}
-    return to_json(checks.complete(kind, inputs, old or {}, "web", b"seed", "here"))["metadata"]
-
-
-def test_names_and_namespaces_are_filled_in() -> None:
-    name = complete(Kind("v1", "Pod"), None)["name"]
-    assert complete(Kind("v1", "Pod"), None) == {
-        "name": name,
-        "namespace": "here",
-        "annotations": {"pulumi.com/autonamed": "true"},
+    things = {each["metadata"]["name"]: each["spec"] for each in cluster_access.object(kind, *where)["items"]}
+    assert things["thing"] == {"size": 3, "deep": {"list": [1, 2.5, "x", True]}}
+    assert things["scalars"] == {
+        "equals": "=",
+        "hash": "12e4567",
+        "switch": True,
+        "false": False,
+        "octal": 0o644,
+        "date": "2026-01-02",
+        "time": "12:30:45",
+        "float": 1000,
     }
-    given = PropertyValue({"name": PropertyValue("a"), "namespace": PropertyValue("there")})
-    assert complete(Kind("v1", "Pod"), given) == {"name": "a", "namespace": "there"}
-    assert complete(Kind("v1", "Namespace"), PropertyValue({"name": PropertyValue("a")})) == {"name": "a"}
-    assert complete(Kind("example.com/v1", "Thing"), PropertyValue({"name": PropertyValue("a")})) == {"name": "a"}
-    prefix = PropertyValue({"generateName": PropertyValue("x-")})
-    assert complete(Kind("v1", "Namespace"), prefix)["name"].startswith("x-")
+    maps = {each["metadata"]["name"]: each.get("data") for each in cluster_access.object("cm", *where)["items"]}
+    assert maps["scalars"] == {"equals": "=", "hash": "12e4567", "true": "on", "quoted": "yes"}
+    assert (maps["one"], maps["two"]) == ({"v": "1"}, {"v": "2"})
+    assert "pre-m" in maps
+
+    project.pulumi("destroy", "--yes", "--skip-preview")
+    assert project.resources() == []
+    assert not cluster_access.exists("crd", kind)
 
 
-def test_a_generated_name_is_kept_and_a_given_one_isnt() -> None:
-    old = annotated(autonamed="true")
-    assert complete(Kind("v1", "Pod"), None, old)["name"] == "a"
-    assert complete(Kind("v1", "Pod"), None, {"metadata": {"name": "a"}})["name"].startswith("web-")
+def test_a_kind_that_nobody_defines(project: KubernetesProject) -> None:
+    """Of a ``CustomResource`` only an update says so, after a minute in which somebody might yet define it."""
+    project.declare("""
+    K.yaml.v2.ConfigGroup("group", yaml="{apiVersion: nobody.test/v1, kind: Thing, metadata: {name: thing}}")
+    """)
+    missing = "failed to determine if the following GVK is namespaced: nobody.test/v1, Kind=Thing"
+    assert missing in project.preview(fails=True)
 
 
-def test_unknown_metadata_is_left_alone() -> None:
-    assert complete(Kind("v1", "Pod"), PropertyValue(UNKNOWN)) == UNKNOWN
-    name = PropertyValue({"name": PropertyValue(UNKNOWN)})
-    assert complete(Kind("v1", "Pod"), name) == {"name": UNKNOWN, "namespace": "here"}
+def test_patches_and_lookups(project: KubernetesProject, cluster_access: Cluster) -> None:
+    """A patch owns its own fields only; of an object that isn't there it makes one."""
+    where = ("-n", project.namespace)
+    cluster_access.kubectl("create", "configmap", "there", *where, "--from-literal=a=1")
+    project.declare("""
+    K.core.v1.ConfigMapPatch("there", metadata={**IN, "name": "there"}, data={"b": "2"})
+    K.core.v1.ConfigMapPatch("missing", metadata={**IN, "name": "missing"}, data={"b": "2"})
+    pulumi.export("keys", K.core.v1.ConfigMap.get("found", f"{NS}/there").data.apply(sorted))
+    pulumi.export("phase", K.core.v1.Namespace.get("system", "kube-system").status.phase)
+    """)
+    project.up()
+    project.up()
+    assert project.outputs() == {"keys": ["a", "b"], "phase": "Active"}
+    assert cluster_access.object("cm/there", *where)["data"] == {"a": "1", "b": "2"}
+    assert cluster_access.object("cm/missing", *where)["data"] == {"b": "2"}
+    project.pulumi("destroy", "--yes", "--skip-preview")
+    assert cluster_access.object("cm/there", *where)["data"] == {"a": "1"}
+    assert "data" not in cluster_access.object("cm/missing", *where)
 
 
-def test_secret_metadata_stays_secret() -> None:
-    given = PropertyValue({"name": PropertyValue("a")}, is_secret=True)
-    completed = checks.complete(Kind("v1", "Pod"), {"metadata": given}, {}, "web", b"", "here")
-    assert completed["metadata"].is_secret
-
-
-def test_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = options.parse({"context": "c", "namespace": "", "enablePatchForce": "true", "version": "4.34.2"})
-    assert (parsed.context, parsed.namespace, parsed.patch_force, parsed.upsert) == ("c", None, True, False)
-    monkeypatch.setenv("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "1")
-    monkeypatch.setenv("PULUMI_K8S_ENABLE_SECRET_MUTABLE", "TRUE")
-    assert options.parse({}).upsert
-    assert options.parse({}).mutable == frozenset({"Secret"})
-    assert not options.parse({"upsertExistingObjects": False}).upsert
-
-
-@pytest.mark.parametrize(
-    ("args", "text"),
-    [
-        ({"kubeClientSettings": '{"qps": 1}'}, "the provider option kubeClientSettings isn't supported by"),
-        ({"renderYamlToDirectory": "x"}, "the provider option renderYamlToDirectory isn't supported by"),
-        ({"enableServerSideApply": "false"}, "enableServerSideApply: false isn't supported"),
-        ({"enablePatchForce": "yes"}, "enablePatchForce must be true or false"),
-    ],
-)
-def test_options_that_are_refused(args: dict[str, Any], text: str) -> None:
-    with pytest.raises(PluginError, match=text):
-        options.parse(args)
+def test_names_as_they_are_written(project: KubernetesProject, cluster_access: Cluster) -> None:
+    """With ``pulumi:autonaming``."""
+    config = {"pulumi:autonaming": {"value": {"mode": "verbatim"}}}
+    project.write("Pulumi.yaml", json.dumps({"name": "test", "runtime": "python", "config": config}))
+    project.declare('K.core.v1.ConfigMap("as-it-is", metadata=IN)\nK.core.v1.ServiceAccount("robot", metadata=IN)')
+    project.up()
+    project.assert_no_change()
+    assert cluster_access.exists("cm/as-it-is", "-n", project.namespace)
+    assert cluster_access.exists("sa/robot", "-n", project.namespace)

@@ -1,283 +1,237 @@
-"""Create, no change, update, replace and delete, with the real engine and API server."""
+"""An object's life with Pulumi's provider: from its first preview to its deletion, with changes by hand in between."""
 
+import json
 import re
+from collections.abc import Mapping, Sequence
 
 from tests.plugins.kubernetes.conftest import Cluster, KubernetesProject
-from tests.waiting import eventually
 
-CONFIG = 'K.core.v1.ConfigMap("config", metadata=named("config"), data={})'
-
-DEPLOYMENT = """
-app = K.apps.v1.Deployment(
-    "app",
-    metadata=named("app", skipAwait="true"),
-    spec={
-        "replicas": 1,
-        "selector": {"match_labels": {"app": SELECTED}},
-        "template": {
-            "metadata": {"labels": {"app": SELECTED}},
-            "spec": {"scheduler_name": "nobody", "containers": [
-                {"name": "app", "image": IMAGE, "ports": [{"container_port": 80}],
-                 "resources": {"limits": {"cpu": "1000m", "memory": "0.5Gi"}}},
-            ]},
-        },
-    },
-)
+APP = """
+K.apps.v1.Deployment("app", metadata=named("app", **ANNOTATIONS), opts=Options(ignore_changes=IGNORED), spec={
+    "replicas": 0,
+    "selector": {"match_labels": {"app": SELECTED}},
+    "template": {"metadata": {"labels": {"app": SELECTED}}, "spec": {"containers": [
+        {"name": "app", "image": IMAGE, "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+         "resources": {"limits": {"cpu": "1000m", "memory": "0.5Gi"}}}]}}})
 """
 
+DATA = """
+provider = K.Provider("k", enable_config_map_mutable=True, enable_secret_mutable=True)
+K.core.v1.ConfigMap("replaced", metadata=named("replaced"), data={"key": DATA})
+K.core.v1.ConfigMap("updated", metadata=named("updated"), data={"key": DATA}, opts=Options(provider=provider))
+K.core.v1.Secret("secret", metadata=named("secret"), data={"key": DATA + "aaa"}, opts=Options(provider=provider))
+K.core.v1.ServiceAccount("robot", metadata={**IN, "labels": {"a": "1", **({"b": "2"} if DATA == "1" else {})}})
+"""
 
-def deployment(image: str, selected: str = "a") -> str:
-    return f"IMAGE, SELECTED = {image!r}, {selected!r}\n{DEPLOYMENT}"
+REST = """
+K.core.v1.Service("service", metadata=named("service", skipAwait="true", **ANNOTATIONS), spec={
+    "selector": {"app": "a"}, "ports": [{"port": 80, "target_port": 8080}]})
+K.core.v1.Secret("secret", metadata=named("secret", **ANNOTATIONS), string_data={"password": "hunter2222"})
+K.core.v1.ServiceAccount("robot", metadata={**named("robot", **ANNOTATIONS), "labels": {"a": "1"}})
+"""
+
+FORCED = {"patchForce": "true"}
 
 
-def test_create_no_change_update_destroy(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare(deployment("one"))
+def app(
+    annotations: Mapping[str, str] = {},
+    *,
+    ignored: Sequence[str] = (),
+    selected: str = "a",
+    image: str = "one",
+    data: str = "1",
+) -> str:
+    """A Deployment without pods, which is ready at once, and what the other objects are to be like."""
+    first = f"ANNOTATIONS, IGNORED, SELECTED, IMAGE = {annotations}, {list(ignored)}, {selected!r}, {image!r}\n"
+    return f"{first}DATA = {data!r}\n{APP}"
+
+
+def test_create_update_replace_and_delete(project: KubernetesProject, cluster_access: Cluster) -> None:
+    project.declare(app(), DATA)
+    assert re.search(r'image +: "one"', shown := project.preview())
+    assert "7 to create" in shown
     project.up()
-    live = cluster_access.object("deployment", "app", "-n", project.namespace)
-    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "one"
     project.assert_no_change()
+    where = ("-n", project.namespace)
+    before = {kind: cluster_access.object(kind, *where) for kind in ("deployment/app", "cm/replaced", "cm/updated")}
+    robot = project.resource("robot")["id"].rpartition("/")[2]
+    assert re.fullmatch(r"robot-[0-9a-f]{8}", robot)
 
-    project.declare(deployment("two"))
-    shown = project.preview()
-    assert re.search(r'image: "one" => "two"', shown)
-    assert "1 to update" in shown
-    project.up()
-    after = cluster_access.object("deployment", "app", "-n", project.namespace)
-    assert after["spec"]["template"]["spec"]["containers"][0]["image"] == "two"
-    assert after["metadata"]["uid"] == live["metadata"]["uid"]
+    project.declare(app(image="two", data="2"), DATA)
+    shown = project.update()
+    assert 'image: "one" => "two"' in shown
+    assert '- b: "2"' in shown
+    assert "4 updated" in shown
+    assert "1 replaced" in shown
+    live = {kind: cluster_access.object(kind, *where) for kind in before}
+    assert live["deployment/app"]["spec"]["template"]["spec"]["containers"][0]["image"] == "two"
+    same = [kind for kind in live if live[kind]["metadata"]["uid"] == before[kind]["metadata"]["uid"]]
+    assert same == ["deployment/app", "cm/updated"]
+    assert live["cm/replaced"]["data"] == live["cm/updated"]["data"] == {"key": "2"}
+    assert cluster_access.object("secret/secret", *where)["data"] == {"key": "2aaa"}
+    # A generated name stays.
+    assert cluster_access.object(f"sa/{robot}", *where)["metadata"]["labels"] == {"a": "1"}
+
+    project.declare(app(image="two", data="2", selected="b"), DATA)
+    assert "1 replaced" in project.update()
     project.assert_no_change()
+    replaced = cluster_access.object("deployment/app", *where)
+    assert replaced["spec"]["selector"]["matchLabels"] == {"app": "b"}
+    assert replaced["metadata"]["uid"] != live["deployment/app"]["metadata"]["uid"]
 
-    project.pulumi("destroy", "--yes")
-    # It isn't awaited, and its pods go first.
-    assert eventually(lambda: not cluster_access.exists("deployment", "app", "-n", project.namespace))
+    cluster_access.kubectl("delete", "deployment/app", "cm/updated", *where)
+    project.pulumi("destroy", "--yes", "--skip-preview")
+    assert project.resources() == []
+    assert not cluster_access.exists("secret/secret", *where)
 
 
-def test_a_removed_field_is_removed_from_the_object(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare('K.core.v1.ServiceAccount("sa", metadata={**named("sa"), "labels": {"a": "1", "b": "2"}})')
+def edit_by_hand(cluster: Cluster, namespace: str) -> None:
+    where = ("-n", namespace)
+    cluster.kubectl("set", "image", *where, "deployment/app", "app=other")
+    cluster.kubectl("set", "env", *where, "deployment/app", "A-")
+    cluster.kubectl("scale", *where, "deployment/app", "--replicas", "1")
+    cluster.kubectl("patch", *where, "service/service", "-p", '{"spec": {"selector": {"app": "b"}}}')
+    cluster.kubectl("label", *where, "serviceaccount/robot", "a=2", "mine=too", "--overwrite")
+    cluster.kubectl("patch", *where, "secret/secret", "-p", '{"data": {"password": "YWJj"}}')
+
+
+def test_drift_is_shown_and_repaired(project: KubernetesProject, cluster_access: Cluster) -> None:
+    """With the annotation ``pulumi.com/patchForce``, as all objects of this stack have it."""
+    project.declare(app(FORCED), REST)
     project.up()
-    project.declare('K.core.v1.ServiceAccount("sa", metadata={**named("sa"), "labels": {"a": "1"}})')
-    shown = project.preview()
-    assert re.search(r'- b: "2"', shown)
+    assert "5 unchanged" in project.refresh(), "the server's own notation isn't drift"
+
+    edit_by_hand(cluster_access, project.namespace)
+    found = project.refresh()
+    assert 'image: "one" => "other"' in found
+    assert "replicas: 0 => 1" in found
+    assert 'app: "a" => "b"' in found
+    assert 'a: "1" => "2"' in found
+    assert "mine" not in found, "a label that the program doesn't name is somebody else's"
+    assert "password: [secret] => [secret]" in found
+    assert "4 updated" in found
+
+    shown = project.update()
+    assert "3 updated" in shown
+    assert "1 replaced" in shown, "a Secret's data is replaced, unless the provider has enable_secret_mutable"
+    where = ("-n", project.namespace)
+    live = cluster_access.object("deployment/app", *where)["spec"]
+    container = live["template"]["spec"]["containers"][0]
+    assert (live["replicas"], container["image"]) == (0, "one")
+    assert [each["name"] for each in container["env"]] == ["A", "B"]
+    assert cluster_access.object("service/service", *where)["spec"]["selector"] == {"app": "a"}
+    labels = cluster_access.object("sa/robot", *where)["metadata"]["labels"]
+    assert labels == {"a": "1"}, "what kubectl has added goes with an update"
+    assert cluster_access.object("secret/secret", *where)["data"] == {"password": "aHVudGVyMjIyMg=="}
+
+    cluster_access.kubectl("delete", *where, "deployment/app")
+    project.declare(app(FORCED, image="two"), REST)
+    assert 'deployments.apps "app" not found' in project.up(fails=True), "it has to be refreshed first"
+    project.update("--refresh")
+    assert cluster_access.exists("deployment/app", *where)
+
+
+def test_a_field_of_somebody_else_is_a_conflict(project: KubernetesProject, cluster_access: Cluster) -> None:
+    where = ("-n", project.namespace)
+    project.declare(app())
     project.up()
-    assert cluster_access.object("sa", "sa", "-n", project.namespace)["metadata"]["labels"] == {"a": "1"}
+    cluster_access.kubectl("scale", *where, "deployment/app", "--replicas", "1")
+    project.declare(app(image="two"))
+    conflict = 'conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas'
+    for shown in project.preview(fails=True), project.up(fails=True):
+        assert "Server-Side Apply field conflict detected. See https://www.pulumi.com/" in shown
+        assert conflict in shown
+
+    project.declare(app({"skipAwait": "true"}, ignored=["spec.replicas"], image="two"))
+    project.up()
+    live = cluster_access.object("deployment/app", *where)["spec"]
+    assert (live["replicas"], live["template"]["spec"]["containers"][0]["image"]) == (1, "two")
+
+    project.declare(app(FORCED, image="two"))
+    project.up()
+    assert cluster_access.object("deployment/app", *where)["spec"]["replicas"] == 0
 
 
-def test_a_misspelt_field_is_an_error_in_preview(project: KubernetesProject) -> None:
+def test_an_object_that_exists_already_is_taken_over(project: KubernetesProject, cluster_access: Cluster) -> None:
+    """Silently, by a create: with server-side apply, that is the same as an update.
+
+    The program itself has to refuse what isn't its own. Only values that differ from what somebody else has set are a
+    conflict, and with ``pulumi.com/patchForce`` not even these.
+    """
+    where = ("-n", project.namespace)
+    for name in ("same", "other", "forced"):
+        cluster_access.kubectl("create", "configmap", name, *where, "--from-literal=theirs=1")
+    uid = cluster_access.object("cm/same", *where)["metadata"]["uid"]
     project.declare("""
-    K.apiextensions.CustomResource("ns", api_version="v1", kind="ConfigMap", metadata=named("c"), spec={"a": 1})
+    K.core.v1.ConfigMap("same", metadata=named("same"), data={"ours": "2"})
+    K.core.v1.ConfigMap("forced", metadata=named("forced", patchForce="true"), data={"theirs": "2"})
     """)
-    assert "ConfigMap" in (shown := project.preview(fails=True))
-    assert "field not declared in schema" in shown
-    assert "Traceback" not in shown
+    assert "3 created" in project.up()
+    live = cluster_access.object("cm/same", *where)
+    assert (live["metadata"]["uid"], live["data"]) == (uid, {"theirs": "1", "ours": "2"})
+    assert cluster_access.object("cm/forced", *where)["data"] == {"theirs": "2"}
+    project.declare('K.core.v1.ConfigMap("other", metadata=named("other"), data={"theirs": "2"})')
+    project.preview()
+    assert 'conflict with "kubectl-create" using v1: .data.theirs' in project.up(fails=True)
+    project.pulumi("destroy", "--yes", "--skip-preview")
+    assert not cluster_access.exists("cm/same", *where), "it is the stack's now"
 
 
-def test_data_changes_in_place_where_the_provider_allows_it(
-    project: KubernetesProject, cluster_access: Cluster
-) -> None:
+def test_import(project: KubernetesProject, cluster_access: Cluster) -> None:
+    for name in ("one", "two"):
+        cluster_access.kubectl("create", "configmap", name, "-n", project.namespace, "--from-literal=key=value")
+    uid = cluster_access.object("cm/one", "-n", project.namespace)["metadata"]["uid"]
+    words = ("import", "--yes", "--generate-code=false", "--protect=false", "kubernetes:core/v1:ConfigMap")
+    project.declare("")
+    project.pulumi(*words, "two", f"{project.namespace}/two")
+    assert "resource 'no/where' does not exist" in project.pulumi(*words, "none", "no/where", fails=True)
     program = """
-    provider = K.Provider("k", enable_config_map_mutable=True, enable_secret_mutable=True)
-    K.core.v1.ConfigMap("config", metadata=named("config"), data={{"key": "{0}"}}, opts=Options(provider=provider))
-    K.core.v1.Secret("secret", metadata=named("secret"), string_data={{"key": "{0}"}}, opts=Options(provider=provider))
+    K.core.v1.ConfigMap("one", metadata={{**IN, "name": "one"{0}}}, data={{"key": "value"}}, opts={1})
+    K.core.v1.ConfigMap("two", metadata={{**IN, "name": "two"{0}}}, data={{"key": "value"}})
     """
-    project.declare(program.format(1))
-    project.up()
-    project.declare(program.format(2))
-    shown = project.preview()
-    assert "2 to update" in shown
-    project.up()
-    assert cluster_access.object("configmap", "config", "-n", project.namespace)["data"] == {"key": "2"}
-    assert cluster_access.object("secret", "secret", "-n", project.namespace)["data"] == {"key": "Mg=="}
+    project.declare(program.format("", 'Options(import_=f"{NS}/one")'))
+    shown = project.up()
+    assert "1 imported" in shown
+    assert "2 unchanged" in shown
+    project.declare(program.format(', "labels": {"a": "1"}', "None"))
+    assert "2 updated" in project.up()
+    live = cluster_access.object("cm/one", "-n", project.namespace)["metadata"]
+    assert (live["uid"], live["labels"]) == (uid, {"a": "1"})
 
 
-def test_a_changed_selector_replaces_a_deployment(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare(deployment("one", "a"))
-    project.up()
-    project.declare(deployment("one", "b"))
-    assert "1 to replace" in project.preview()
-    project.up()
-    live = cluster_access.object("deployment", "app", "-n", project.namespace)
-    assert live["spec"]["selector"]["matchLabels"] == {"app": "b"}
-
-
-def test_what_only_the_server_knows_to_be_immutable_replaces_too(
-    project: KubernetesProject, cluster_access: Cluster
-) -> None:
-    program = """
-    K.storage.v1.CSIDriver("driver", metadata={{"name": "{0}.test"}}, spec={{"attach_required": {1}}})
-    """
-    project.declare(program.format(project.namespace, True))
-    project.up()
-    project.declare(program.format(project.namespace, False))
-    shown = project.preview()
-    assert "1 to replace" in shown
-    assert re.search(r"\[diff: ~spec\]|attachRequired: true => false", shown)
-    project.up()
-    assert cluster_access.object("csidriver", f"{project.namespace}.test")["spec"]["attachRequired"] is False
-    project.pulumi("destroy", "--yes")
-
-
-def test_an_object_that_exists_already_isnt_taken(project: KubernetesProject, cluster_access: Cluster) -> None:
-    cluster_access.kubectl("create", "configmap", "config", "-n", project.namespace)
-    project.declare(CONFIG)
-    name = f"{project.namespace}/config"
-    wanted = (
-        f"ConfigMap {name} exists already: import it (import_='{name}'), give the resource an alias if it was renamed, "
-        "or set the provider's upsertExistingObjects"
-    )
-    assert wanted in project.preview(fails=True)
-    assert wanted in project.up(fails=True)
-
-
-def test_upsert_takes_an_object_that_exists(project: KubernetesProject, cluster_access: Cluster) -> None:
-    cluster_access.kubectl("create", "configmap", "config", "-n", project.namespace)
-    project.variables["PULUMI_K8S_UPSERT_EXISTING_OBJECTS"] = "true"
-    project.declare(CONFIG.replace("{}", '{"a": "1"}'))
-    project.up()
-    assert cluster_access.object("configmap", "config", "-n", project.namespace)["data"] == {"a": "1"}
-
-
-def test_a_lost_state_finds_its_own_objects_again(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare(deployment("one"))
-    project.up()
-    project.pulumi("stack", "rm", "--yes", "--force", "dev")
-    project.pulumi("stack", "init", "dev")
-    project.declare(deployment("two"))
-    project.up()
-    live = cluster_access.object("deployment", "app", "-n", project.namespace)
-    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "two"
-
-    def managers() -> int:
-        return len(cluster_access.object("deployment", "app", "-n", project.namespace)["metadata"]["managedFields"])
-
-    assert eventually(lambda: managers() == 2), "one manager of ours, and the controller"
-
-
-def test_a_delete_in_progress_is_waited_for_before_creating(
-    project: KubernetesProject, cluster_access: Cluster
-) -> None:
-    cluster_access.kubectl("create", "configmap", "config", "-n", project.namespace)
-    held = ["patch", "configmap", "config", "-n", project.namespace, "--type", "merge", "-p"]
-    cluster_access.kubectl(*held, '{"metadata": {"finalizers": ["test.local/hold"]}}')
-    cluster_access.kubectl("delete", "configmap", "config", "-n", project.namespace, "--wait=false")
-    project.declare('K.core.v1.ConfigMap("config", metadata=named("config", timeoutSeconds="2"), data={})')
-    assert "isn't gone after 2 s: held by finalizer test.local/hold; it must be gone before" in project.up(fails=True)
-    assert all(not each["urn"].endswith("::config") for each in project.resources())
-    cluster_access.kubectl(*held, '{"metadata": {"finalizers": null}}')
-    project.up()
-    assert cluster_access.exists("configmap", "config", "-n", project.namespace)
-
-
-def test_what_holds_a_deletion_is_named(project: KubernetesProject, cluster_access: Cluster) -> None:
+def test_what_the_api_server_refuses_is_refused_in_preview(project: KubernetesProject) -> None:
     project.declare("""
-    K.core.v1.ConfigMap("config", metadata={**named("config", timeoutSeconds="2"), "finalizers": ["test.local/hold"]})
+    K.core.v1.Service("service", metadata=named("service"), spec={"ports": [{"port": 99999}]})
     """)
-    project.up()
-    done = project.pulumi("destroy", "--yes", fails=True)
-    assert f"ConfigMap {project.namespace}/config isn't gone after 2 s: held by finalizer test.local/hold" in done
-    patch = '{"metadata": {"finalizers": null}}'
-    cluster_access.kubectl("patch", "configmap", "config", "-n", project.namespace, "--type", "merge", "-p", patch)
-    project.pulumi("destroy", "--yes")
+    refused = "spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive"
+    assert refused in project.preview(fails=True)
 
 
-def test_what_holds_a_namespace_is_named(project: KubernetesProject, cluster_access: Cluster) -> None:
-    name = f"{project.namespace}-held"
-    # The namespace controller says what holds it after some seconds only.
-    project.declare(f"""
-    K.core.v1.Namespace("ns", metadata={{"name": "{name}", "annotations": {{"pulumi.com/timeoutSeconds": "25"}}}})
-    """)
-    project.up()
-    body = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "finalizers": ["test.local/hold"]}}'
-    cluster_access.kubectl("apply", "-n", name, "-f", "-", stdin=body)
-    done = project.pulumi("destroy", "--yes", fails=True)
-    assert f"Namespace {name} isn't gone after 25 s: " in done
-    assert "test.local/hold in 1 resource instances" in done
-    cluster_access.kubectl(
-        "patch", "configmap", "c", "-n", name, "--type", "merge", "-p", '{"metadata": {"finalizers": null}}'
-    )
-    project.pulumi("destroy", "--yes")
-
-
-def test_patch_resources_own_only_their_fields(project: KubernetesProject, cluster_access: Cluster) -> None:
+def test_secrets_stay_secret(project: KubernetesProject) -> None:
+    """In what is shown and in the state: of a Secret always, elsewhere what the program gives as secret."""
     project.declare("""
-    K.core.v1.ConfigMapPatch("patch", metadata={"namespace": NS, "name": "config"}, data={"b": "2"})
+    K.core.v1.Secret("one", metadata=named("one"), string_data={"password": "hunter2222"})
+    K.core.v1.ConfigMap("two", metadata=named("two"), data={"url": pulumi.Output.secret("https://hunter2222@x")})
+    K.apiextensions.CustomResource("three", api_version="rbac.authorization.k8s.io/v1", kind="Role",
+                                   metadata={**named("three"), "labels": {"a": pulumi.Output.secret("hunter2222")}})
     """)
-    missing = f"ConfigMap {project.namespace}/config doesn't exist, so it can't be patched"
-    assert missing in project.up(fails=True)
-    cluster_access.kubectl("create", "configmap", "config", "-n", project.namespace, "--from-literal=a=1")
+    shown = project.preview() + project.up() + project.refresh() + project.pulumi("stack", "export")
+    assert "hunter2222" not in shown
+    assert "aHVudGVyMjIyMg" not in shown
+    assert "hunter2222" in json.dumps(project.pulumi("stack", "export", "--show-secrets"))
+
+
+def test_a_deletion_is_waited_for(project: KubernetesProject, cluster_access: Cluster) -> None:
+    """Also with ``pulumi.com/skipAwait``, but for workloads and Namespaces; finalizers that hold it are named."""
+    project.declare("""
+    K.core.v1.ConfigMap("held", metadata={**named("held", timeoutSeconds="2", skipAwait="true"),
+                                          "finalizers": ["test.local/hold"]})
+    """)
     project.up()
-    project.assert_no_change()
-    assert cluster_access.object("configmap", "config", "-n", project.namespace)["data"] == {"a": "1", "b": "2"}
-    project.pulumi("destroy", "--yes")
-    assert cluster_access.object("configmap", "config", "-n", project.namespace)["data"] == {"a": "1"}
-
-
-def test_lists_stand_for_their_items(project: KubernetesProject, cluster_access: Cluster) -> None:
-    def program(**data: int) -> str:
-        items = ", ".join(
-            f'{{"metadata": named("{name}"), "data": {{"v": "{value}"}}}}' for name, value in data.items()
-        )
-        return f'K.core.v1.ConfigMapList("maps", items=[{items}])'
-
-    project.declare(program(one=1, two=2))
-    project.up()
-    project.assert_no_change()
-    project.declare(program(one=9, three=3))
-    project.up()
-    live = cluster_access.object("configmap", "-n", project.namespace)["items"]
-    found = {each["metadata"]["name"]: each["data"] for each in live if each["metadata"]["name"] != "kube-root-ca.crt"}
-    assert found == {"one": {"v": "9"}, "three": {"v": "3"}}
-    cluster_access.kubectl("delete", "configmap", "one", "-n", project.namespace)
-    project.refresh()
-    assert "1 to update" in project.preview()
-    project.pulumi("destroy", "--yes")
-    assert not cluster_access.exists("configmap", "three", "-n", project.namespace)
-
-
-def test_names_are_generated_and_kept(project: KubernetesProject, cluster_access: Cluster) -> None:
-    program = """
-    K.core.v1.ServiceAccount("robot", metadata={{**IN, "labels": {{"a": "{0}"}}}})
-    K.core.v1.ServiceAccount("other", metadata={{**IN, "generate_name": "android-"}})
-    """
-    project.declare(program.format(1))
-    project.up()
-    name = project.resource("robot")["id"].rpartition("/")[2]
-    assert re.fullmatch(r"robot-[0-9a-f]{8}", name)
-    assert re.fullmatch(r"android-[0-9a-f]{8}", project.resource("other")["id"].rpartition("/")[2])
-    live = cluster_access.object("sa", name, "-n", project.namespace)
-    assert live["metadata"]["annotations"]["pulumi.com/autonamed"] == "true"
-    project.declare(program.format(2))
-    assert "1 updated" in project.up()
-    assert project.resource("robot")["id"].rpartition("/")[2] == name
-
-
-def test_new_data_replaces_a_configmap(project: KubernetesProject, cluster_access: Cluster) -> None:
-    program = """
-    K.core.v1.ConfigMap("fixed", metadata=named("fixed"), data={{"key": "{0}"}})
-    K.core.v1.ConfigMap("generated", metadata=IN, data={{"key": "{0}"}})
-    """
-    project.declare(program.format(1))
-    project.up()
-    before = cluster_access.object("configmap", "fixed", "-n", project.namespace)
-    generated = project.resource("generated")["id"]
-    project.declare(program.format(2))
-    assert "2 to replace" in project.preview()
-    done = project.up()
-    # A fixed name must be free first; a generated one is another, and there before the old one goes.
-    assert done.index("fixed deleted original") < done.index("fixed created replacement")
-    assert done.index("generated created replacement") < done.index("generated deleted original")
-    after = cluster_access.object("configmap", "fixed", "-n", project.namespace)
-    assert after["data"] == {"key": "2"}
-    assert after["metadata"]["uid"] != before["metadata"]["uid"]
-    assert project.resource("generated")["id"] != generated
-
-
-def test_what_was_deleted_by_hand_is_no_obstacle(project: KubernetesProject, cluster_access: Cluster) -> None:
-    project.declare(deployment("one"))
-    project.up()
-    cluster_access.kubectl("delete", "deployment", "app", "-n", project.namespace)
-    project.declare(deployment("two"))
-    project.up()
-    assert cluster_access.exists("deployment", "app", "-n", project.namespace)
-    cluster_access.kubectl("delete", "deployment", "app", "-n", project.namespace)
-    project.pulumi("destroy", "--yes")
+    shown = project.pulumi("destroy", "--yes", "--skip-preview", fails=True)
+    patch = ("--type", "merge", "-p", '{"metadata": {"finalizers": null}}')
+    cluster_access.kubectl("patch", "configmap", "held", "-n", project.namespace, *patch)
+    assert "finalizers might be preventing deletion (test.local/hold)" in shown
+    assert "timed out waiting for the condition" in shown
+    project.pulumi("destroy", "--yes", "--skip-preview")
     assert project.resources() == []

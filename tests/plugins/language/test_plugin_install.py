@@ -381,7 +381,7 @@ def test_an_archive_is_the_same_each_time() -> None:
 
 
 def test_an_engine_without_a_host_in_its_home_says_so(pulumi: Path, home: Path, tmp_path: Path) -> None:
-    pulumi.with_name("pulumi-language-python").write_text(install.LANGUAGE_LAUNCHER)
+    pulumi.with_name("pulumi-language-python").write_text(install.launcher("pulumi-language-python"))
     pulumi.with_name("pulumi-language-python").chmod(0o755)
     (tmp_path / "Pulumi.yaml").write_text("{name: test, runtime: python}")
     variables = os.environ | {
