@@ -128,6 +128,7 @@ class Stack:
         pids = stack_lock.release_dead(self._state / "pulumi", project_name(self._project), STACK)
         if not pids:
             return
+        stack_lock.end_orphans(self._state / "pulumi-home")
         for pid in pids:
             sys.stderr.write(
                 f"removed the lock of an earlier pulumi (pid {pid}), which was killed; going on from there\n"

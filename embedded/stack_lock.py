@@ -1,4 +1,4 @@
-"""Locks of a stack whose holder is dead.
+"""What a ``pulumi`` leaves that was killed: its lock of a stack, and plugins.
 
 A ``pulumi`` that is killed leaves its lock in the file backend, and the next one refuses to work until somebody runs
 ``pulumi cancel``, which would take the lock of one that is at work as well. Here only locks of the dead are taken.
@@ -6,6 +6,7 @@ A ``pulumi`` that is killed leaves its lock in the file backend, and the next on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from datetime import datetime, timedelta
@@ -40,6 +41,21 @@ def release_dead(backend: Path, project: str, stack: str) -> list[int]:
             path.unlink(missing_ok=True)
             released.append(pid)
     return released
+
+
+def end_orphans(home: Path) -> None:
+    """End the plugins of a ``PULUMI_HOME`` whose engine is gone.
+
+    Pulumi's own look every five minutes whether it is still there (pkg/resource/provider/main.go); those of this
+    project end at once.
+    """
+    for process in psutil.process_iter(["exe"]):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            parent = process.parent()
+            if Path(process.info["exe"] or "/").is_relative_to(home / "plugins") and (
+                parent is None or parent.name() != "pulumi"
+            ):
+                process.terminate()
 
 
 def _is_alive(pid: int, locked: datetime) -> bool:

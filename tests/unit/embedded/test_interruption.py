@@ -134,6 +134,7 @@ PULUMI = "#!/bin/sh\ntrap 'echo cancelling; exit {code}' INT TERM\ntouch ready\n
 def started(folder: Path, program: str, *, ignored: bool = False) -> Iterator[subprocess.Popen[str]]:
     """Run a program that stands for ``script/up``, as at a terminal: in a group of its own with what it starts."""
     if not (folder / "pulumi").exists():
+        (folder / "Pulumi.yaml").write_text("name: inspiration\n")
         (folder / "pulumi").write_text(PULUMI.format(code=1))
     (folder / "pulumi").chmod(0o755)
     command = [sys.executable, "-c", HEAD + program + TAIL, "up"]
@@ -171,6 +172,7 @@ def test_ctrl_c_ends_it_with_one_line(tmp_path: Path, program: str, ignored: boo
 
 
 def test_a_pulumi_that_succeeds_all_the_same_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: inspiration\n")
     (tmp_path / "pulumi").write_text(PULUMI.format(code=0))
     with started(tmp_path, MOMENTS["Pulumi is at work"]) as process:
         said = interrupted(process, tmp_path)
@@ -214,6 +216,7 @@ def test_the_second_one_ends_it_at_once(tmp_path: Path) -> None:
 
 
 def test_a_pulumi_that_heeds_nothing_is_ended_by_the_second_one(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: inspiration\n")
     (tmp_path / "pulumi").write_text("#!/bin/sh\ntrap '' INT TERM\ntouch ready\nwhile :; do sleep 0.1; done\n")
     with started(tmp_path, MOMENTS["Pulumi is at work"]) as process:
         assert eventually((tmp_path / "ready").exists, 30)
@@ -282,6 +285,7 @@ def run(*_):
 
 def test_at_twenty_moments_of_a_run(tmp_path: Path) -> None:
     """Wherever it is just then: in a stage, between two of them, in Pulumi."""
+    (tmp_path / "Pulumi.yaml").write_text("name: inspiration\n")
     (tmp_path / "pulumi").write_text("#!/bin/sh\nexec sleep 0.3\n")
     program = "ready()\n" + FAKE_UP
     for number in range(20):

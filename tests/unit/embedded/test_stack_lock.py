@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +17,8 @@ import pytest
 
 from embedded import stack
 from embedded.errors import Failure
-from embedded.stack_lock import release_dead
+from embedded.stack_lock import end_orphans, release_dead
+from tests.waiting import eventually
 
 
 def lock(backend: Path, pid: int, *, hostname: str = "", made: datetime | None = None) -> Path:
@@ -79,6 +82,7 @@ def test_other_stacks_are_left_alone(tmp_path: Path) -> None:
 
 def pulumi(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> stack.Stack:
     """A stack whose ``pulumi`` is a shell script."""
+    (folder / "Pulumi.yaml").write_text("name: inspiration\n")
     (folder / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "pulumi").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -96,6 +100,7 @@ def test_a_salt_that_pulumi_adds_does_not_show_as_a_change(tmp_path: Path, monke
     folder.mkdir()
     own = Path(__file__).resolve().parents[3]
     (folder / ".gitattributes").write_text((own / ".gitattributes").read_text())
+    (folder / "Pulumi.yaml").write_text("name: inspiration\n")
     (folder / "Pulumi.dev.yaml").write_text("config: {}\n")
     git = ["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@localhost"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
@@ -114,6 +119,7 @@ def test_the_exit_code_is_that_of_pulumi(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_end_of_this_process_is_passed_on(tmp_path: Path) -> None:
     """SIGTERM reaches only ``script/up``: Pulumi is told to stop, and has the time to."""
+    (tmp_path / "Pulumi.yaml").write_text("name: inspiration\n")
     (tmp_path / "pulumi").write_text(
         "#!/bin/sh\ntrap 'echo told; exit 1' TERM\ntouch ready\nwhile :; do sleep 0.1; done\n"
     )
@@ -136,3 +142,31 @@ def test_the_end_of_this_process_is_passed_on(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["told", "interrupted"]
+
+
+def test_plugins_without_an_engine_are_ended_and_no_others(tmp_path: Path) -> None:
+    sleep = shutil.which("sleep")
+    assert sleep
+    orphan, of_others = tmp_path / "home/plugins/one/plugin", tmp_path / "another/plugins/one/plugin"
+    for program in orphan, of_others:
+        program.parent.mkdir(parents=True)
+        shutil.copy2(sleep, program)
+    engine = tmp_path / "pulumi"
+    engine.write_text(f"#!/bin/sh\n{orphan} 60\n:\n")
+    engine.chmod(0o755)
+    with (
+        subprocess.Popen([orphan, "60"]) as alone,
+        subprocess.Popen([of_others, "60"]) as elsewhere,
+        subprocess.Popen([engine]) as running,
+    ):
+        try:
+            assert eventually(lambda: len(psutil.Process(running.pid).children()) == 1)
+            end_orphans(tmp_path / "home")
+            assert alone.wait(60) == -signal.SIGTERM
+            assert elsewhere.poll() is None
+            [plugin] = psutil.Process(running.pid).children()
+            assert plugin.is_running()
+        finally:
+            for child in psutil.Process(running.pid).children():
+                child.kill()
+            elsewhere.kill()
