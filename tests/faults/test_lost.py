@@ -76,7 +76,10 @@ def test_a_cluster_that_is_gone_can_be_destroyed(site: Checkout) -> None:
         )  # fmt: skip
     said = " ".join((refused.stdout + refused.stderr).split())
     assert refused.returncode != 0
-    assert "due to unreachable cluster. If the cluster was deleted, you can remove this resource from" in said
+    assert "configured Kubernetes cluster is unreachable" in said
+    assert (
+        "If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation" in said
+    )
     assert 'with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"' in said
     assert "Traceback" not in said
     assert done.returncode == 0, done.stdout + done.stderr
