@@ -128,7 +128,7 @@ class Stack:
         pids = stack_lock.release_dead(self._state / "pulumi", project_name(self._project), STACK)
         if not pids:
             return
-        stack_lock.end_orphans(self._state / "pulumi-home")
+        stack_lock.end_orphans(home(self._state))
         for pid in pids:
             sys.stderr.write(
                 f"removed the lock of an earlier pulumi (pid {pid}), which was killed; going on from there\n"
@@ -146,6 +146,11 @@ class Stack:
 
     def _merged(self) -> dict[str, str]:
         return {**os.environ, **self._environment}
+
+
+def home(state: Path) -> Path:
+    """The ``PULUMI_HOME`` of a cluster's state, where the plugins are."""
+    return state / "pulumi-home"
 
 
 def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, str]:
@@ -167,7 +172,7 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
         # A stack file without its salt (as after `git checkout`) gets it back from the state.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-        "PULUMI_HOME": str(state / "pulumi-home"),
+        "PULUMI_HOME": str(home(state)),
         # An operation that waits holds a place: by default there are four a core, too few for all that wait at first.
         "PULUMI_PARALLEL": "32",
         "PULUMI_SKIP_UPDATE_CHECK": "true",

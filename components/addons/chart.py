@@ -151,13 +151,7 @@ def _chart(
     """Declare the objects of a chart."""
     return Chart(
         name,
-        name=release.name,
-        chart=release.chart,
-        version=release.version,
-        repository_opts={"repo": release.repository} if release.repository else None,
-        namespace=ns,
-        values=values,
-        skip_crds=not release.crds,
+        **_described(release, ns, values),
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transforms=[forced, sealed(values)])),
     )
 
@@ -172,18 +166,27 @@ def _release(
     """Declare a release of Helm's, which keeps as many revisions, and forgets as many values, as `helm upgrade`."""
     return helm.Release(
         name,
-        name=release.name,
-        chart=release.chart,
-        version=release.version,
-        repository_opts={"repo": release.repository} if release.repository else None,
-        namespace=ns,
-        values=values,
-        skip_crds=not release.crds,
+        **_described(release, ns, values),
         max_history=10,
         # Without values any more, Helm would go on with those of before.
         reset_values=True,
         opts=opts,
     )
+
+
+def _described(
+    release: Release, ns: pulumi.Input[str], values: pulumi.Input[Mapping[str, Any]] | None
+) -> Mapping[str, Any]:
+    """Return what both resources are told: which chart it is, where it goes, and what differs from its values."""
+    return {
+        "name": release.name,
+        "chart": release.chart,
+        "version": release.version,
+        "repository_opts": {"repo": release.repository} if release.repository else None,
+        "namespace": ns,
+        "values": values,
+        "skip_crds": not release.crds,
+    }
 
 
 def unpinned(chart: str, version: str | None, repository: str | None) -> str | None:

@@ -35,7 +35,7 @@ class Cluster:
             bin_dir: The toolchain's executables.
             kube_router: The one that enforces NetworkPolicies.
             ports: What the relay listens on, on 127.0.0.1.
-            dockerd: The Docker Engine to run too; None where the machine has one running.
+            dockerd: The Docker Engine to run too, if any.
 
         Returns:
             What was done, in a few words.

@@ -90,7 +90,7 @@ def down(files: Files) -> None:
 def _filter_bridges(inside: Sequence[str]) -> None:
     """Have what pods of the node say to each other pass iptables, where Services and NetworkPolicies are.
 
-    The embedded Docker Engine loads the module for it, but the machine's own may be used.
+    The embedded Docker Engine loads the module for it too, but it starts with its first client only.
     """
     if not BRIDGES.exists():
         _succeeds("modprobe", "br_netfilter")

@@ -32,7 +32,7 @@ from embedded.toolchain import Toolchain, charts
 PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds between attempts to connect to the Docker Engine."""
 
-PULUMI_HOME = STATE / "pulumi-home"
+PULUMI_HOME = stack.home(STATE)
 PYTHON = Path(sys.executable)
 
 
