@@ -223,7 +223,7 @@ def test_a_controller_that_would_ignore_it_is_an_error_in_preview(project: Proje
     finally:
         project.pulumi("config", "set", "class", CLASS)
     assert (
-        "inspiration:ingress.passthrough: auto given, and the controller of inspiration:ingress.className, "
+        "test:ingress.passthrough: auto given, and the controller of test:ingress.className, "
         "example.com/deaf, isn't known to pass TLS through"
     ) in shown
     assert "Traceback" not in shown
