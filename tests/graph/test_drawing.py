@@ -1,46 +1,57 @@
-"""The drawn dependency graph: docs/graph.svg, and how it is made."""
+"""The drawn dependency graph: docs/graph.svg, and what Graphviz is told for it."""
 
+import io
 import json
 import random
-from collections.abc import Iterable
-from dataclasses import replace
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
-import yaml
 
-from docs.graph import __main__ as command
-from docs.graph.model import STACK, graph
-from docs.graph.recorded import Resource
-from docs.graph.svg import COLOURS, described, drawn
-from tests.graph.recorder import PROJECT, run
+from docs import graph
+from docs.graph import COLOURS, COMPONENT, PICTURES, STACK, dot, mark
+from tests.graph.export import export
+from tests.graph.recorder import PROJECT
 
-OUT_OF_DATE = """{} isn't what the program registers. After a `pulumi up` of the stack `dev` (script/up), draw it again:
-    eval "$(script/env)"; .venv/bin/python -m docs.graph --stack dev"""
+OUT_OF_DATE = """{} isn't what the program registers. Draw it again:
+    .venv/bin/python -m tests.graph.export | .venv/bin/python -m docs.graph"""
 URN = "urn:pulumi:test::inspiration::"
+State = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def resources() -> list[Resource]:
-    """What the program registers for the stack `dev`."""
-    config = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(PROJECT)
-        recording = run({key.removeprefix("inspiration:"): value for key, value in config.items()})
-    return [
-        Resource(each.urn, each.type, each.parent, each.dependencies, each.property_dependencies, each.provider)
-        for each in recording.resources.values()
-    ]
+def states(project: None) -> list[State]:
+    """What the engine would record of the stack `dev`."""
+    return list(export()["deployment"]["resources"])
 
 
 @pytest.fixture(scope="module")
-def picture(resources: list[Resource]) -> Element:
-    return fromstring(drawn(graph(resources)))
+def picture() -> Element:
+    return fromstring(PICTURES[0].read_text(encoding="utf-8"))
 
 
-def elements(picture: Element, name: str) -> Iterable[Element]:
-    return picture.iter(f"{{http://www.w3.org/2000/svg}}{name}")
+def drawn(picture: Element, kind: str) -> Iterator[tuple[str, Element]]:
+    """The nodes, the edges or the clusters in a drawing, each with its title."""
+    for each in picture.iterfind(".//{*}g"):
+        if str(each.get("class")).split()[0] == kind:
+            yield each.findtext("{*}title", ""), each
+
+
+def edges(picture: Element, *kinds: str) -> dict[tuple[str, str], Element]:
+    found = {}
+    for title, each in drawn(picture, "edge"):
+        if str(each.get("class")).split()[1] in kinds:
+            before, _, after = title.partition("->")
+            found[before, after] = each
+    return found
+
+
+def name(urn: str) -> str:
+    *_, kinds, name = urn.split("::", 3)
+    return f"{kinds.rpartition('$')[2]}::{name}"
 
 
 def closure(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -49,89 +60,78 @@ def closure(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return edges
 
 
-@pytest.mark.parametrize("file", command.PICTURES, ids=lambda file: file.parent.name)
-def test_the_picture_is_up_to_date(resources: list[Resource], file: Path) -> None:
-    current = drawn(graph(resources))
-    assert file.read_text(encoding="utf-8") == current, OUT_OF_DATE.format(file.relative_to(PROJECT))
+@pytest.mark.parametrize("file", PICTURES, ids=lambda file: file.parent.name)
+def test_the_picture_is_up_to_date(states: list[State], file: Path) -> None:
+    assert mark(dot(states)) in file.read_text(encoding="utf-8"), OUT_OF_DATE.format(file.relative_to(PROJECT))
 
 
-def test_every_resource_is_drawn_within_its_component(resources: list[Resource], picture: Element) -> None:
-    within = {
-        (box.get("id"), row.get("id"))
-        for box in picture
-        if box.tag.endswith("}g")
-        for row in box
-        if row.tag.endswith("}g")
-    }
-    by_urn = {each.urn: each for each in resources}
-    components = {urn for urn, each in by_urn.items() if each.type.startswith("inspiration:")}
+def test_the_pictures_are_the_same() -> None:
+    one, other = (file.read_bytes() for file in PICTURES)
+    assert one == other
 
-    def name(urn: str) -> str:
-        return f"{by_urn[urn].type}::{by_urn[urn].name}"
 
-    assert {(box, row) for box, row in within if not str(box).endswith("::box")} == {
-        (name(each.parent), name(urn)) for urn, each in by_urn.items() if each.parent in components - {urn}
-        if urn not in components
+def test_every_resource_is_drawn_within_its_component(states: list[State], picture: Element) -> None:
+    def numbers(each: Element | None, *attributes: str) -> list[float]:
+        assert each is not None
+        return [float(number) for key in attributes for number in re.findall(r"-?[\d.]+", each.get(key, ""))]
+
+    frames = {}
+    for title, each in drawn(picture, "cluster"):
+        corners = numbers(each.find("{*}path"), "d")
+        frames[title.removeprefix("cluster ")] = (corners[::2], corners[1::2])
+    within = set()
+    for title, each in drawn(picture, "node"):
+        x, y = numbers(each.find("{*}text"), "x", "y")
+        around = [box for box, (xs, ys) in frames.items() if min(xs) < x < max(xs) and min(ys) < y < max(ys)]
+        within.add((title, *around))
+
+    components = {each["urn"] for each in states if each["type"].startswith(COMPONENT)}
+    assert within == {
+        (name(each["urn"]), name(each["parent" if each["parent"] in components else "urn"]))
+        for each in states if each["urn"] not in components and each["type"] != STACK
     }  # fmt: skip
-    drawn_rows = {row for _, row in within}
-    assert drawn_rows == {
-        name(urn) for urn, each in by_urn.items() if urn not in components and each.type != STACK
-    }  # fmt: skip
 
 
-def test_what_is_drawn_implies_all_that_is_recorded_and_no_more(resources: list[Resource], picture: Element) -> None:
-    names = {each.urn: f"{each.type}::{each.name}" for each in resources}
-    recorded = {(names[before], names[each.urn]) for each in resources for before in each.dependencies}
-    edges = [line for line in elements(picture, "path") if line.get("data-kind") in {"data", "order"}]
-    shown = {(str(line.get("data-from")), str(line.get("data-to"))) for line in edges}
+def test_what_is_drawn_implies_all_that_is_recorded_and_no_more(states: list[State], picture: Element) -> None:
+    recorded = {(name(before), name(each["urn"])) for each in states for before in each["dependencies"]}
+    shown = {*edges(picture, "data", "order")}
     assert closure(shown) == closure(recorded)
-    assert len(shown) == len(edges)
     assert not [edge for edge in shown if edge in closure(shown - {edge})]
 
 
 def test_an_edge_by_data_is_told_from_one_by_depends_on(picture: Element) -> None:
-    kinds = {
-        (str(line.get("data-from")).rpartition("::")[2], str(line.get("data-to")).rpartition("::")[2]): line
-        for line in elements(picture, "path")
-        if line.get("data-kind")
-    }
-    data, order = (
-        kinds["inspiration-docker", "inspiration-deployment"],
-        kinds["registry-deployment", "registry-service"],
+    def looks(kind: str, before: str, after: str) -> tuple[str | None, str | None]:
+        [line] = [
+            each.find("{*}path") for ends, each in edges(picture, kind).items()
+            if (ends[0].rpartition("::")[2], ends[1].rpartition("::")[2]) == (before, after)
+        ]  # fmt: skip
+        assert line is not None
+        return line.get("stroke"), line.get("stroke-dasharray")
+
+    data = looks("data", "inspiration-docker", "inspiration-deployment")
+    order = looks("order", "registry-deployment", "registry-service")
+    [provider] = {
+        (line.get("stroke"), line.get("stroke-dasharray"))
+        for each in edges(picture, "provider").values() for line in each.iterfind("{*}path")
+    }  # fmt: skip
+    for one, other in zip(data, order, strict=True):
+        assert one != other
+    assert provider[1] not in {data[1], order[1]}
+
+
+def test_the_legend_has_each_kind_of_edge(picture: Element) -> None:
+    words = "".join(picture.itertext())
+    assert [meaning for _, _, meaning in graph.LOOKS.values() if meaning not in words] == []
+
+
+def test_it_is_the_same_whatever_the_order_the_stack_and_the_ids(states: list[State]) -> None:
+    elsewhere = json.loads(
+        json.dumps(states).replace("urn:pulumi:test::inspiration::", "urn:pulumi:dev::else::").replace(f"{STACK}$", "")
     )
-    provider = kinds["cluster-kubernetes", "storage"]
-    assert [line.get("data-kind") for line in (data, order, provider)] == ["data", "order", "provider"]
-    assert data.get("stroke-dasharray") is None
-    assert order.get("stroke-dasharray") != provider.get("stroke-dasharray")
-    # Registry comes after Storage, which comes after the cluster's provider.
-    assert ("cluster-kubernetes", "registry") not in kinds
-
-
-def test_it_is_the_same_whatever_the_order_the_stack_and_the_ids(resources: list[Resource]) -> None:
-    def elsewhere(urn: str) -> str:
-        return urn.replace("urn:pulumi:test::inspiration::", "urn:pulumi:dev::else::").replace(f"{STACK}$", "")
-
-    other = [
-        Resource(
-            elsewhere(each.urn),
-            each.type,
-            elsewhere(each.parent),
-            frozenset(map(elsewhere, each.dependencies)),
-            {name: frozenset(map(elsewhere, urns)) for name, urns in each.property_dependencies.items()},
-            f"{elsewhere(each.provider)}-another-id" if each.provider else "",
-        )
-        for each in resources
-    ]
-    random.Random(1).shuffle(other)
-    assert drawn(graph(other)) == drawn(graph(resources))
-
-
-def test_it_says_in_words_what_it_shows(resources: list[Resource], picture: Element) -> None:
-    labelled = str(picture.get("aria-labelledby")).split()
-    texts = {each.get("id"): each.text or "" for each in (*elements(picture, "title"), *elements(picture, "desc"))}
-    assert picture.get("role") == "img"
-    assert all(texts[each] for each in labelled)
-    assert "Registry comes after Storage." in described(graph(resources))
+    for each in elsewhere:
+        each["provider"] = each["provider"] and f"{each['provider']}-another-id"
+    random.Random(1).shuffle(elsewhere)
+    assert dot(elsewhere) == dot(states)
 
 
 def luminance(colour: str) -> float:
@@ -142,88 +142,123 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("night", [False, True], ids=["day", "night"])
-@pytest.mark.parametrize(
-    ("front", "least"), [("ink", 4.5), ("muted", 4.5), ("edge", 3), ("data", 3), ("order", 3), ("provider", 3)]
-)
+@pytest.mark.parametrize(("front", "least"), [("ink", 4.5), ("muted", 4.5), ("data", 3), ("order", 3), ("provider", 3)])
 def test_contrast_reaches_wcag_aa(front: str, least: float, night: bool) -> None:
-    for back in ("paper", "frame", "head"):
-        bright, dim = sorted((luminance(COLOURS[name][1 + night]) for name in (front, back)), reverse=True)
+    for back in ("paper", "component"):
+        bright, dim = sorted((luminance(COLOURS[name][night]) for name in (front, back)), reverse=True)
         assert (bright + 0.05) / (dim + 0.05) >= least, back
 
 
-def test_it_has_its_colours_by_day_even_where_styles_are_forbidden(picture: Element) -> None:
-    for each in picture.iter():
-        if each.get("class"):
-            what, day, _ = COLOURS[str(each.get("class"))]
-            assert each.get(what) == day
+def test_every_colour_has_one_by_night(picture: Element) -> None:
+    style = picture.findtext("{*}style", "")
+    used = {(what, each.get(what)) for each in picture.iter() for what in ("fill", "stroke")}
+    assert [
+        (what, colour) for what, colour in sorted(used, key=str)
+        if colour not in {None, "none", "transparent"} and f'[{what}="{colour}"]{{{what}:#' not in style
+    ] == []  # fmt: skip
 
 
-def test_components_that_wait_for_each_other_are_an_error() -> None:
-    one, two = (Resource(f"{URN}C::{name}", f"inspiration:index:{name}", STACK) for name in ("One", "Two"))
-    first = Resource(f"{URN}a:b:R::first", "a:b:R", one.urn)
-    second = Resource(f"{URN}a:b:R::second", "a:b:R", two.urn, frozenset({first.urn}))
-    third = Resource(f"{URN}a:b:R::third", "a:b:R", one.urn, frozenset({second.urn}))
-    circle = "^these wait for each other: inspiration:index:One::One, inspiration:index:Two::Two$"
-    with pytest.raises(ValueError, match=circle):
-        drawn(graph([one, two, first, second, third]))
+def test_it_has_a_title(picture: Element) -> None:
+    assert picture.get("role") == "img"
+    assert picture.findtext("{*}g/{*}title") == graph.TITLE
 
 
-def test_resources_that_would_look_the_same_are_an_error() -> None:
-    one = Resource(f"{URN}a:b:R::same", "a:b:R")
-    other = replace(one, urn=f"{URN}c:d:C$a:b:R::same")
-    with pytest.raises(ValueError, match=r"^a:b:R::same: two resources have this type and name"):
-        graph([one, other])
+def state(kind: str, name: str, parent: str = "", **more: object) -> State:
+    return {"urn": f"{URN}{kind}::{name}", "type": kind, "parent": parent and f"{URN}{parent}", **more}
 
 
-def state(name: str, **more: object) -> dict[str, object]:
-    return {"urn": f"{URN}a:b:R::{name}", "type": "a:b:R", "parent": f"{URN}{STACK}::s", **more}
+def test_a_provider_leads_to_a_component_that_comes_after_it_in_no_other_way() -> None:
+    provider = {"provider": f"{URN}pulumi:providers:p::p::id"}
+    text = dot([
+        state("pulumi:providers:p", "p"),
+        state(f"{COMPONENT}A", "a"),
+        state("a:b:R", "a-r", f"{COMPONENT}A::a", **provider),
+        state("a:b:R", "a-s", f"{COMPONENT}A::a", **provider),
+        state(f"{COMPONENT}B", "b"),
+        state("a:b:R", "b-r", f"{COMPONENT}B::b", **provider, dependencies=[f"{URN}{COMPONENT}A::a"]),
+        state("a:b:R", "b-s", f"{COMPONENT}B::b", **provider),
+    ])  # fmt: skip
+    shown = text[text.index("edge [class=data") :]
+    assert re.findall(r'"(\S+)" -> "(\S+)"(?: \[lhead="(.+)"\])?$', shown, re.MULTILINE) == [
+        ("a:b:R::a-r", "a:b:R::b-r", ""),
+        ("a:b:R::a-s", "a:b:R::b-r", ""),
+        ("pulumi:providers:p::p", "a:b:R::a-r", f"cluster {COMPONENT}A::a"),
+    ]
+
+
+def test_what_has_the_type_of_another_has_its_name_too() -> None:
+    text = dot([
+        state(f"{COMPONENT}Site", "one"),
+        state(f"{COMPONENT}Site", "two"),
+        state("a:b:R", "one-<r>", f"{COMPONENT}Site::one"),
+        state("a:b:R", "one-s", f"{COMPONENT}Site::one"),
+        state("a:b:R", "two-r", f"{COMPONENT}Site::two"),
+    ])  # fmt: skip
+    labels = [re.sub(r"<[^>]+>", "", label) for label in re.findall(r"\[label=<(.+?)>[\] ]", text)]
+    assert labels[1:] == ["Site one", "R &lt;r&gt;", "R s", "Site two", "R"]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, text: str, *pictures: Path) -> int:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr(graph, "PICTURES", pictures)
+    return graph.main()
 
 
 def test_of_an_export_only_the_graph_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resources = [
         {"urn": f"{URN}{STACK}::s", "type": STACK, "outputs": {"password": "hidden"}},
-        state("one", inputs={"password": {"ciphertext": "hidden"}}),
-        state("one", delete=True),
-        state("two:: of two", dependencies=[f"{URN}a:b:R::one"], propertyDependencies={"x": None}, provider=""),
+        state("a:b:R", "one", inputs={"password": {"ciphertext": "hidden"}}),
+        state("a:b:R", "one", delete=True),
+        state("a:b:R", 'two:: of "two"', dependencies=[f"{URN}a:b:R::one"], propertyDependencies={"x": None}),
     ]
-    export = tmp_path / "export.json"
-    export.write_text(json.dumps({"version": 3, "deployment": {"resources": resources}}))
+    monkeypatch.setattr(graph, "drawn", lambda text: text)
     pictures = (tmp_path / "one.svg", tmp_path / "two.svg")
-    monkeypatch.setattr(command, "PICTURES", pictures)
-    monkeypatch.setattr("sys.argv", ["docs.graph", "--file", str(export)])
-    assert command.main() == 0
+    assert run(monkeypatch, json.dumps({"version": 3, "deployment": {"resources": resources}}), *pictures) == 0
     one, two = (file.read_text() for file in pictures)
     assert one == two
     assert "hidden" not in one
-    edges = [line.attrib for line in elements(fromstring(one), "path") if line.get("data-kind")]
-    assert [(edge["data-from"], edge["data-to"], edge["data-kind"]) for edge in edges] == [
-        ("a:b:R::one", "a:b:R::two:: of two", "order")
-    ]
+    assert '\n"a:b:R::one" -> "a:b:R::two:: of \\"two\\""\n' in one
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("{}", "no resources in it; it should be what `pulumi stack export` wrote after a `pulumi up`"),
-        ('{"deployment": {}}', "no resources in it; it should be what `pulumi stack export` wrote after a `pulumi up`"),
+        ("{}", "'deployment'"),
+        ('{"deployment": null}', "'NoneType' object is not subscriptable"),
         ("", "Expecting value: line 1 column 1 (char 0)"),
+        (
+            json.dumps({"deployment": {"resources": [state("a:b:R", "r"), state("a:b:R", "r", "c:d:C::c")]}}),
+            "two resources have the same type and name, a:b:R::r",
+        ),
     ],
 )
 def test_what_is_no_export_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, error: str
 ) -> None:
-    export = tmp_path / "export.json"
-    export.write_text(text)
-    monkeypatch.setattr(command, "PICTURES", (tmp_path / "graph.svg",))
-    monkeypatch.setattr("sys.argv", ["docs.graph", "--file", str(export)])
-    assert command.main() == 1
-    assert capsys.readouterr().err == f"error: {export}: {error}\n"
+    assert run(monkeypatch, text, tmp_path / "graph.svg") == 1
+    prefix = "error: the standard input isn't what `pulumi stack export` writes of a stack: "
+    assert capsys.readouterr().err == f"{prefix}{error}\n"
     assert not (tmp_path / "graph.svg").exists()
 
 
-def test_a_missing_pulumi_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr("sys.argv", ["docs.graph"])
-    assert command.main() == 1
-    missing = 'there is no pulumi on PATH; for that of the embedded default: eval "$(script/env)"'
-    assert capsys.readouterr().err == f"error: pulumi stack export: {missing}\n"
+@pytest.mark.parametrize(
+    ("npx", "error"), [(None, "[Errno 2] No such file or directory: 'npx'"), ("echo no network >&2", "it drew nothing")]
+)
+def test_that_graphviz_does_not_run_is_said(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    npx: str | None,
+    error: str,
+) -> None:
+    if npx:
+        (tmp_path / "npx").write_text(f"#!/bin/sh\n{npx}\n")
+        (tmp_path / "npx").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(monkeypatch, json.dumps({"deployment": {"resources": []}}), tmp_path / "graph.svg") == 1
+    said = capfd.readouterr().err.splitlines()
+    assert said == [
+        *(["no network"] if npx else []),
+        f"error: Graphviz can't be run by npx, which comes with Node.js: {error}",
+    ]
+    assert not (tmp_path / "graph.svg").exists()
