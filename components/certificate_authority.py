@@ -7,6 +7,7 @@ import pulumi
 import pulumi_tls as tls
 from pulumi_kubernetes.core.v1 import Secret
 
+from components.certificate_authority_options import CertificateAuthorityOptions
 from components.manifests import Manifest, encoded, metadata
 
 DAY = 24
@@ -24,17 +25,6 @@ More than a leaf is valid for, so that no leaf outlives the authority.
 
 LEAF_RENEWAL_DAYS = 90
 """Days before its end from which on ``pulumi up`` makes a leaf anew, with the same key."""
-
-
-class CertificateAuthorityArgs(TypedDict):
-    """A certificate authority: one of the stack, or one that is there already."""
-
-    common_name: str
-    """What browsers and keychains show, at most 64 characters; counts only for one of the stack."""
-    certificate: NotRequired[pulumi.Input[str] | None]
-    """Certificate of one's own authority, PEM; default: one is made."""
-    private_key: NotRequired[pulumi.Input[str] | None]
-    """Private key of ``certificate``, unencrypted PEM."""
 
 
 class SecretArgs(TypedDict):
@@ -69,20 +59,16 @@ class Certificate:
 
 
 class CertificateAuthority(pulumi.ComponentResource):
-    """A certificate authority; who trusts its certificate trusts all that it issues.
-
-    Raises:
-        ValueError: One of ``certificate`` and ``private_key`` is given without the other.
-    """
+    """A certificate authority; who trusts its certificate trusts all that it issues."""
 
     certificate: pulumi.Output[str]
     """Its certificate, PEM: what a browser has to trust."""
 
-    def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, options: CertificateAuthorityOptions, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("inspiration:index:CertificateAuthority", name, None, opts)
-        given, given_key = args.get("certificate"), args.get("private_key")
-        if (given is None) != (given_key is None):
-            raise ValueError("a certificate authority of one's own is its certificate and its private key; give both")
+        given, given_key = options.certificate, options.private_key
         provider = tls.Provider(f"{name}-tls", opts=pulumi.ResourceOptions(parent=self))
         self._with_provider = pulumi.ResourceOptions(provider=provider)
         if given is not None and given_key is not None:
@@ -94,7 +80,7 @@ class CertificateAuthority(pulumi.ComponentResource):
             made = tls.SelfSignedCert(
                 f"{name}-certificate",
                 private_key_pem=key.private_key_pem,
-                subject={"common_name": args["common_name"]},
+                subject={"common_name": options.common_name},
                 is_ca_certificate=True,
                 max_path_length=0,  # it issues leaves only
                 allowed_uses=["cert_signing", "crl_signing"],

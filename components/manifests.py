@@ -94,7 +94,7 @@ def labels(name: str, component: str) -> dict[str, str]:
     }
 
 
-def namespace(name: str, component: str, level: str, more: Mapping[str, str] | None = None) -> Manifest:
+def namespace_args(name: str, component: str, level: str, more: Mapping[str, str] | None = None) -> Manifest:
     """Return the Namespace ``name``, with the Pod Security Standard ``level``, such as ``restricted``.
 
     ``more`` are labels that something else asks for.

@@ -1,40 +1,12 @@
 """What the addons with a page have in common: a host, TLS that ends in the pod, and a password."""
 
-from typing import NotRequired, TypedDict
-
 import pulumi
 import pulumi_random as random
 from pulumi_kubernetes.core.v1 import Service
 
-from components.certificate_authority import CertificateAuthority
+from components.ingress import IngressArgs
 from components.manifests import Manifest, metadata, selector
-from components.tls_passthrough import Strategy, TlsPassthroughIngress
-
-
-class IngressArgs(TypedDict):
-    """How pages are reached, the same for all of them."""
-
-    authority: CertificateAuthority
-    """Who issues the certificates."""
-    ingress_class: pulumi.Input[str]
-    """IngressClass of the Ingresses."""
-    ingress_namespace: NotRequired[pulumi.Input[str] | None]
-    """Namespace of the ingress controller, the only one that may connect; default: any."""
-    controller: NotRequired[str | None]
-    """Controller of the IngressClass; default: read from the cluster."""
-    passthrough: NotRequired[Strategy]
-    """How the controller is told to pass TLS through; default ``auto``."""
-    gateway: NotRequired[str | None]
-    """The Gateway, ``namespace/name``, where ``passthrough`` is ``gateway``."""
-    https_port: NotRequired[int]
-    """Port of the ingress controller for HTTPS, for the URL; default 443."""
-
-
-class PageArgs(IngressArgs):
-    """A page."""
-
-    host: str
-    """Host name of its URL."""
+from components.tls_passthrough import TlsPassthroughIngress
 
 
 def random_password(name: str, parent: pulumi.Resource) -> random.RandomPassword:
@@ -50,7 +22,8 @@ def random_password(name: str, parent: pulumi.Resource) -> random.RandomPassword
 
 def expose(
     name: str,
-    args: PageArgs,
+    host: str,
+    ingress: IngressArgs,
     app: str,
     ns: pulumi.Input[str],
     pods: pulumi.Resource,
@@ -60,35 +33,36 @@ def expose(
 
     Args:
         name: What the names of the resources begin with.
-        args: The page.
+        host: Host name of its URL.
+        ingress: How it is reached.
         app: Name of the workload, of its Service, and of the part it plays in the stack.
         ns: Its namespace.
         pods: The workload. The Service is ready when a pod answers behind it; without this, both would report the same
             failure.
         parent: The component whose page it is.
     """
-    exposed = Service(
-        f"{name}-service", **service(app, ns), opts=pulumi.ResourceOptions(parent=parent, depends_on=[pods])
+    service = Service(
+        f"{name}-service", **service_args(app, ns), opts=pulumi.ResourceOptions(parent=parent, depends_on=[pods])
     )
     TlsPassthroughIngress(
         f"{name}-ingress",
         {
-            "host": args["host"],
+            "host": host,
             "namespace": ns,
-            "service": exposed.metadata.name,
+            "service": service.metadata.name,
             "port": 443,
             "component": app,
-            "ingress_class": args["ingress_class"],
-            "controller": args.get("controller"),
-            "strategy": args.get("passthrough", "auto"),
-            "gateway": args.get("gateway"),
-            "https_port": args.get("https_port", 443),
+            "ingress_class": ingress.class_name,
+            "controller": ingress.controller,
+            "strategy": ingress.options.passthrough,
+            "gateway": ingress.options.gateway,
+            "https_port": ingress.options.https_port,
         },
         pulumi.ResourceOptions(parent=parent),
     )
 
 
-def service(app: str, ns: pulumi.Input[str]) -> Manifest:
+def service_args(app: str, ns: pulumi.Input[str]) -> Manifest:
     """Return the Service of the pods of ``app``, whose port ``https`` is the page's."""
     return {
         "metadata": metadata(app, ns, app),

@@ -9,6 +9,7 @@ from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.certificate_authority import CertificateAuthority
+from components.ingress import IngressArgs
 from components.manifests import (
     CONTAINER_SECURITY,
     DELETED_IN_BACKGROUND,
@@ -19,50 +20,24 @@ from components.manifests import (
     disruption_budget,
     labels,
     metadata,
-    namespace,
+    namespace_args,
     selector,
     service_account,
     spread,
 )
+from components.site_options import SiteOptions
 from components.urls import url
 
 
-class ResourcesArgs(TypedDict):
-    """What a container asks for and may use at most, by resource: ``cpu``, ``memory``; Kubernetes quantities."""
-
-    requests: dict[str, str]
-    limits: dict[str, str]
-
-
 class SiteArgs(TypedDict):
-    """A website."""
+    """What runs, and how it is reached."""
 
     image: pulumi.Input[str]
     """Image reference by digest, ``registry/name@sha256:…``."""
-    host: str
-    """Host name of its URL."""
-    path: str
-    """Path prefix of its URL; the site sees it in its requests."""
-    port: int
-    """Port that the container listens on, HTTP."""
-    health_path: str
-    """Answers a GET with 200 to 399 where the site can serve."""
-    replicas: int
-    """Pods to run, ≥ 1."""
-    progress_deadline_seconds: int
-    """How long an update may go without any progress before it has failed, in seconds."""
-    resources: ResourcesArgs
-    """What each pod asks for and may use at most."""
-    ingress_class: pulumi.Input[str]
-    """IngressClass of its Ingress."""
-    ingress_namespace: NotRequired[pulumi.Input[str] | None]
-    """Namespace of the ingress controller, the only one that may connect; default: any."""
+    ingress: IngressArgs
+    """How it is reached."""
     authority: NotRequired[CertificateAuthority | None]
-    """Who issues its certificate; default: it is served over plain HTTP."""
-    http_port: NotRequired[int]
-    """Port of the ingress controller for HTTP, for the URL; default 80."""
-    https_port: NotRequired[int]
-    """Port of the ingress controller for HTTPS, for the URL; default 443."""
+    """Who issues its certificate, where the options ask for one."""
 
 
 class Site(pulumi.ComponentResource):
@@ -73,24 +48,26 @@ class Site(pulumi.ComponentResource):
     url: pulumi.Output[str]
     """Where a browser finds it, with scheme, and port if it isn't the default."""
 
-    def __init__(self, name: str, args: SiteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, options: SiteOptions, args: SiteArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("inspiration:index:Site", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        home = Namespace(f"{name}-namespace", **namespace(name, "site", "restricted"), opts=child)
-        ns = home.metadata.name
+        namespace = Namespace(f"{name}-namespace", **namespace_args(name, "site", "restricted"), opts=child)
+        ns = namespace.metadata.name
         account = ServiceAccount(f"{name}-account", **service_account(name, ns, "site"), opts=child)
         policy = NetworkPolicy(
             f"{name}-policy",
-            **network_policy(name, ns, args["port"], args.get("ingress_namespace")),
+            **network_policy(name, ns, options.port, args["ingress"].namespace),
             # It confines the pods to their end.
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=home),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=namespace),
         )
         # Pulumi knows of no deadline but one for all of an update, which replaces pod after pod.
-        deadline = f"{args['progress_deadline_seconds'] * max(args['replicas'], 1)}s"
-        deployed = Deployment(
+        deadline = f"{options.progress_deadline_seconds * options.replicas}s"
+        deployment = Deployment(
             f"{name}-deployment",
-            **deployment(name, ns, account.metadata.name, args),
+            **deployment_args(name, ns, account.metadata.name, args["image"], options),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # No pod runs before the policy that confines it.
@@ -99,33 +76,40 @@ class Site(pulumi.ComponentResource):
             ),
         )
         PodDisruptionBudget(f"{name}-budget", **disruption_budget(name, ns, "site"), opts=child)
-        exposed = Service(
+        service = Service(
             f"{name}-service",
-            **service(name, ns),
+            **service_args(name, ns),
             # The Service is ready when a pod answers behind it; without this, both would report the same failure.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployed]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
         )
-        certificate, site_url = None, url("http", args["host"], args.get("http_port", 80), args["path"])
-        if authority := args.get("authority"):
+        ports = args["ingress"].options
+        certificate, site_url = None, url("http", options.host, ports.http_port, options.path)
+        if options.tls and (authority := args.get("authority")):
             certificate = authority.issue(
                 f"{name}-tls",
-                {"hosts": [args["host"]], "secret_name": f"{name}-tls", "namespace": ns, "component": "site"},
+                {"hosts": [options.host], "secret_name": f"{name}-tls", "namespace": ns, "component": "site"},
                 child,
             ).secret
-            site_url = url("https", args["host"], args.get("https_port", 443), args["path"])
-        Ingress(f"{name}-ingress", **ingress(name, ns, exposed.metadata.name, certificate, args), opts=child)
+            site_url = url("https", options.host, ports.https_port, options.path)
+        Ingress(
+            f"{name}-ingress",
+            **ingress(name, ns, service.metadata.name, certificate, args["ingress"].class_name, options),
+            opts=child,
+        )
         self.namespace = ns
         self.url = pulumi.Output.from_input(site_url)
         self.register_outputs({"url": self.url})
 
 
-def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], args: SiteArgs) -> Manifest:
+def deployment_args(
+    name: str, ns: pulumi.Input[str], account: pulumi.Input[str], image: pulumi.Input[str], options: SiteOptions
+) -> Manifest:
     """Return the Deployment of the site ``name``, which is updated pod by pod and never has fewer than it should."""
-    probe = {"httpGet": {"path": args["health_path"], "port": "http"}, "timeoutSeconds": 2}
+    probe = {"httpGet": {"path": options.health_path, "port": "http"}, "timeoutSeconds": 2}
     container = {
         "name": "site",
-        "image": args["image"],
-        "ports": [{"name": "http", "containerPort": args["port"]}],
+        "image": image,
+        "ports": [{"name": "http", "containerPort": options.port}],
         # Asked every second until it first answers, so that an update is quick, for a minute at most.
         "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 60},
         "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 2},
@@ -134,16 +118,16 @@ def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], arg
         "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
         # Why it crashed is then in what Pulumi says.
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "resources": args["resources"],
+        "resources": options.resources.model_dump(),
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 a mount point in the pod
     }
     return {
         "metadata": {**metadata(name, ns, "site"), "annotations": dict(DELETED_IN_BACKGROUND)},
         "spec": {
-            "replicas": args["replicas"],
+            "replicas": options.replicas,
             "revisionHistoryLimit": 3,
-            "progressDeadlineSeconds": args["progress_deadline_seconds"],
+            "progressDeadlineSeconds": options.progress_deadline_seconds,
             "selector": {"matchLabels": selector(name)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
@@ -164,7 +148,7 @@ def deployment(name: str, ns: pulumi.Input[str], account: pulumi.Input[str], arg
     }
 
 
-def service(name: str, ns: pulumi.Input[str]) -> Manifest:
+def service_args(name: str, ns: pulumi.Input[str]) -> Manifest:
     """Return the Service of the site ``name``."""
     return {
         "metadata": metadata(name, ns, "site"),
@@ -181,21 +165,22 @@ def ingress(
     ns: pulumi.Input[str],
     service_name: pulumi.Input[str],
     certificate: pulumi.Input[str] | None,
-    args: SiteArgs,
+    class_name: pulumi.Input[str],
+    options: SiteOptions,
 ) -> Manifest:
     """Return the Ingress that routes the site's host and path to its Service.
 
     ``certificate`` is the Secret for HTTPS, ``None`` for plain HTTP.
     """
     backend = {"service": {"name": service_name, "port": {"name": "http"}}}
-    paths = [{"path": args["path"], "pathType": "Prefix", "backend": backend}]
+    paths = [{"path": options.path, "pathType": "Prefix", "backend": backend}]
     spec: Manifest = {
-        "ingressClassName": args["ingress_class"],
-        "rules": [{"host": args["host"], "http": {"paths": paths}}],
+        "ingressClassName": class_name,
+        "rules": [{"host": options.host, "http": {"paths": paths}}],
     }
     if certificate is not None:
         # Controllers redirect plain HTTP for these hosts by default; Traefik's own class is told so at its entry point.
-        spec["tls"] = [{"hosts": [args["host"]], "secretName": certificate}]
+        spec["tls"] = [{"hosts": [options.host], "secretName": certificate}]
     return {"metadata": {**metadata(name, ns, "site"), "annotations": dict(INGRESS_TIMEOUT)}, "spec": spec}
 
 

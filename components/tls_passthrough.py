@@ -1,16 +1,14 @@
 """TLS passthrough: a host whose TLS ends in the pod, behind whichever ingress controller the cluster has."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NotRequired, TypeAlias, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
 
+from components.ingress import Strategy
 from components.manifests import INGRESS_TIMEOUT, Manifest, metadata
-
-Strategy: TypeAlias = Literal["auto", "nginx", "traefik", "haproxy", "gateway"]
-"""How a controller is told: ingress-nginx' annotation, Traefik's IngressRouteTCP, HAProxy's annotation, a TLSRoute."""
 
 STRATEGIES: Mapping[str, Strategy] = {
     "k8s.io/ingress-nginx": "nginx",
@@ -86,20 +84,18 @@ def chosen(strategy: Strategy, controller: str) -> Strategy:
     Raises:
         pulumi.RunError: The controller isn't known, or would ignore what it is told.
     """
-    understood, project = STRATEGIES.get(family(controller)), pulumi.get_project()
+    understood = STRATEGIES.get(family(controller))
     if strategy == "auto":
         if understood:
             return understood
         raise pulumi.RunError(
-            f"{project}:ingress.passthrough: auto given, and the controller of {project}:ingress.className, "
-            f"{controller}, isn't known to pass TLS through; allowed: gateway, another className, "
-            "or nginx, traefik or haproxy where it does as that one"
+            f"passthrough is auto, and the controller of the IngressClass, {controller}, isn't known to pass TLS "
+            "through; allowed: gateway, another IngressClass, or nginx, traefik or haproxy where it does as that one"
         )
     if understood not in (None, strategy) or controller in DEAF:
         raise pulumi.RunError(
-            f"{project}:ingress.passthrough: {strategy} given, which the controller of "
-            f"{project}:ingress.className, {controller}, would ignore; "
-            f"allowed: {'auto' if understood else 'gateway'}, or another className"
+            f"passthrough is {strategy}, which the controller of the IngressClass, {controller}, would ignore; "
+            f"allowed: {'auto' if understood else 'gateway'}, or another IngressClass"
         )
     return strategy
 

@@ -1,82 +1,150 @@
-"""The tables of the configuration, made from ``Pulumi.yaml``: ``.venv/bin/python -m docs.configuration``.
+"""What there is to say of the configuration, made from its models: ``.venv/bin/python -m docs.configuration``.
 
-The README has the keys, ``docs/configuration.md`` the options of each as well.
+That is the schema in ``Pulumi.yaml``, and the page with the tables of all options.
 """
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from typing_extensions import override
+
+from components.addons import ADDONS
+from components.addons.addon import Detectable
+from components.options import allowed, default_text, nested
+from settings import DEFAULT_SITE, Settings
+from settings.addons import AddonSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
-README = PROJECT / "README.md"
+SCHEMA = PROJECT / "Pulumi.yaml"
 PAGE = PROJECT / "docs" / "configuration.md"
-BEGIN, END = "<!-- configuration: made by docs/configuration.py -->\n", "<!-- end of configuration -->\n"
+BEGIN = "  # From here on made from the models of the options: .venv/bin/python -m docs.configuration\n"
 
-_OPTION = re.compile(r"(?P<indentation> *)- (?P<name>[A-Za-z-]+): (?P<text>.*)")
+TOGGLES = {True: "true", False: "false", "auto": "auto"}
 
 
 @dataclass(frozen=True)
 class Option:
-    """What a description says of one option of a map."""
+    """An option of a map."""
 
     path: tuple[str, ...]
     """Its name, after those of the maps that it is in."""
     what: str
+    allowed: str
     default: str
     """In words, or as it would be written; empty where there is none."""
 
 
-def schema() -> dict[str, Any]:
-    """Return what ``Pulumi.yaml`` says of each key of the program."""
-    config = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    # Keys with a colon are other packages'.
-    return {key: entry for key, entry in config.items() if ":" not in key}
+def options(model: type[BaseModel], *path: str) -> Iterator[Option]:
+    """Yield the options of a map, each followed by its own if it is a map itself."""
+    switched = {addon.name: TOGGLES[addon.default] for addon in ADDONS} if issubclass(model, AddonSettings) else {}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if issubclass(model, Detectable) and name == "auto":
+            continue  # said once, of all addons
+        yield Option((*path, key), field.description or "", allowed(field), switched.get(key) or default(field))
+        if inner := nested(field):
+            yield from options(inner, *path, key)
 
 
-def summary(description: str) -> str:
-    """Return what comes before the options."""
-    return " ".join(re.split(r"^ *- ", description, maxsplit=1, flags=re.MULTILINE)[0].split())
+def default(field: FieldInfo) -> str:
+    """Return the default of an option, as it would be written or in words."""
+    if text := default_text(field):
+        return text
+    return json.dumps(field.default).strip('"') if isinstance(field.default, str | int) else ""
 
 
-def options(description: str) -> Iterator[Option]:
-    """Yield the options that a description lists, ``- name: what; default this``, those of a map indented below it."""
-    found: list[tuple[tuple[str, ...], str]] = []
-    for line in description.splitlines():
-        if begins := _OPTION.fullmatch(line):
-            outer = found[-1][0][: len(begins["indentation"]) // 2] if found else ()
-            found.append(((*outer, begins["name"]), begins["text"]))
-        elif found:
-            path, text = found.pop()
-            found.append((path, f"{text} {line.strip()}"))
-    for path, text in found:
-        what, _, value = text.rpartition("; default ") if "; default " in text else (text, "", "")
-        yield Option(path, what.strip(), value.strip())
+def schema() -> dict[str, dict[str, Any]]:
+    """Return the schema of the configuration, as ``Pulumi.yaml`` has it."""
+    entries = {}
+    for name, field in Settings.model_fields.items():
+        model = nested(field)
+        is_list = get_origin(field.annotation) is list
+        kind = "array" if is_list else "object" if model else "string"
+        text = field.description or ""
+        if model:
+            text = "\n".join([*textwrap.wrap(text, 114), *(line for each in options(model) for line in item(each)), ""])
+        entries[field.alias or name] = {
+            "type": kind,
+            "description": text,
+            **({"items": {"type": "object"}} if is_list else {}),
+            "default": default_of_key(name, field, model),
+        }
+    return entries
 
 
-def keys() -> str:
-    """Return the table of the keys alone."""
-    rows = [
-        f"| {key_in_page(key, entry)} | {escaped(summary(entry['description']))} | {default(entry['default'])} |"
-        for key, entry in schema().items()
-    ]
-    return "\n".join(["| key | what | default |", "|---|---|---|", *rows, ""])
+def item(option: Option) -> list[str]:
+    """Return the lines of an option in a list: ``- name: what; default this``."""
+    text = f"- {option.path[-1]}: {option.what}" + (f"; default {option.default}" if option.default else "")
+    indentation = "  " * (len(option.path) - 1)
+    return textwrap.wrap(
+        text, 114, initial_indent=indentation, subsequent_indent=f"{indentation}  ", break_on_hyphens=False
+    )
 
 
-def key_in_page(key: str, entry: dict[str, Any]) -> str:
-    """Return a key, as a link to its options where it has some."""
-    return f"[`{key}`](docs/configuration.md#{key.lower()})" if any(options(entry["description"])) else f"`{key}`"
+def default_of_key(name: str, field: FieldInfo, model: type[BaseModel] | None) -> Any:
+    """Return the default of a key: for a map, those of its options that are plain values."""
+    if name == "sites":
+        return [dict(DEFAULT_SITE)]
+    if name == "addons":
+        return {addon.name: addon.default for addon in ADDONS if addon.default}
+    if name == "charts":
+        return []
+    if model is None:
+        return field.default or ""
+    fields = {each.alias or key: each for key, each in model.model_fields.items()}
+    return {
+        key: each.default
+        for key, each in fields.items()
+        if each.default is not PydanticUndefined and isinstance(each.default, str | int)
+    }
+
+
+def updated(text: str) -> str:
+    """Return the text of ``Pulumi.yaml`` with the schema of today.
+
+    Raises:
+        ValueError: It lacks the line before it.
+    """
+    before, begin, _ = text.partition(BEGIN)
+    if not begin:
+        raise ValueError(f"{SCHEMA.name} has no place for the schema: {BEGIN.strip()}")
+    return before + begin + textwrap.indent(written(schema()), "  ")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as such, and the items of lists below their key."""
+
+    @override
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, indentless=False)
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def written(document: dict[str, Any]) -> str:
+    """Return a document as YAML."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=116)
 
 
 def page() -> str:
     """Return the page with all options."""
     parts = [
         "# Configuration",
-        "<!-- made from Pulumi.yaml by docs/configuration.py -->",
+        "<!-- made from the models of the options by docs/configuration.py -->",
         "A key is set by `pulumi config set domain example.com`, an option by its path: "
         "`pulumi config set --path ingress.httpPort 8080`, `pulumi config set --path 'sites[0].replicas' 3`. All "
         "errors are reported at once, each with the key, the value and what is allowed, before any resource is "
@@ -84,21 +152,23 @@ def page() -> str:
         "An addon that was switched on by `true` has to make room for a map of options: "
         "`pulumi config rm --path addons.cert`.",
     ]
-    for key, entry in schema().items():
-        parts.append(f"## {key}")
-        parts.append(f"{escaped(summary(entry['description']))} Default: {default(entry['default']) or 'unset'}.")
-        rows = [
-            f"| `{'.'.join(option.path)}` | {escaped(option.what)} | {in_words(option.default)} |"
-            for option in options(entry["description"])
-        ]
-        if rows:
-            parts.append("\n".join(["| option | what | default |", "|---|---|---|", *rows]))
+    for (key, entry), field in zip(schema().items(), Settings.model_fields.values(), strict=True):
+        value = entry["default"]
+        shown = f"`{value if isinstance(value, str) else json.dumps(value)}`" if value != "" else "unset"
+        parts += [f"## {key}", f"{escaped(field.description or '')} Default: {shown}."]
+        if model := nested(field):
+            rows = [
+                f"| `{'.'.join(each.path)}` | {escaped(each.what)} | {escaped(each.allowed)} | {default} |"
+                for each in options(model)
+                for default in [in_words(each.default)]
+            ]
+            parts.append("\n".join(["| option | what | allowed | default |", "|---|---|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
 
 
-def escaped(description: str) -> str:
-    """Return a description with what would be markup to Markdown escaped."""
-    return re.sub(r"([|<>*])", r"\\\1", description)
+def escaped(text: str) -> str:
+    """Return a text with what would be markup to Markdown escaped."""
+    return re.sub(r"([|<>*])", r"\\\1", text)
 
 
 def in_words(value: str) -> str:
@@ -106,24 +176,6 @@ def in_words(value: str) -> str:
     return f"`{value}`" if value and " " not in value else escaped(value)
 
 
-def default(value: object) -> str:
-    """Return a default as it would be written in a stack's file; nothing for what is unset."""
-    return "" if value == "" else f"`{value if isinstance(value, str) else json.dumps(value)}`"
-
-
-def updated(readme: str) -> str:
-    """Return the text of the README with the table of today.
-
-    Raises:
-        ValueError: It lacks one of the lines around the table.
-    """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{README.name} has no place for the table: {BEGIN.strip()} … {END.strip()}")
-    return f"{before}{begin}\n{keys()}\n{end}{after}"
-
-
 if __name__ == "__main__":
-    README.write_text(updated(README.read_text()))
+    SCHEMA.write_text(updated(SCHEMA.read_text()))
     PAGE.write_text(page())

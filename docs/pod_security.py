@@ -6,12 +6,12 @@ from policy.exemptions import EXEMPTIONS
 
 PAGE = Path(__file__).resolve().parent / "pod-security.md"
 KUBERNETES_OWN = {
-    "default": "Nothing of the stack is in it; what you put there yourself is yours to confine.",
+    "default": "The stack puts nothing there. What you put there yourself is yours to confine.",
     "kube-node-lease": "It has no pods.",
     "kube-public": "It has no pods.",
     "kube-system": (
-        "It is the cluster's, not the stack's: on most clusters it has pods that configure the node. The stack's own "
-        "two there, CoreDNS and metrics-server, are as *restricted* asks for, to which the other policies hold them."
+        "It belongs to the cluster, not to the stack: on most clusters, pods there configure the node. The stack's own "
+        "two programs there, CoreDNS and metrics-server, meet *restricted*; the other policies check that."
     ),
 }
 """Namespaces that Kubernetes makes, and why the stack leaves them as they are."""
@@ -30,15 +30,16 @@ def page() -> str:
             "# Pod Security",
             "",
             "Every namespace of the stack enforces a level of the [Pod Security Standards][standards], and warns and",
-            "audits by it: *restricted*, so no root, no privileges, no host paths or namespaces, a seccomp profile.",
-            "The policy `pod-security-restricted` fails the preview of any other, but for these:",
+            "audits by it. The level is *restricted*: no root, no privileges, no host paths or namespaces, and a",
+            "seccomp profile. The policy `pod-security-restricted` fails the preview of any other level, except in",
+            "these namespaces:",
             "",
             *head,
             *(f"| `{name}` | {reason} |" for name, reason in sorted(PRIVILEGED.items())),
             "",
-            "A chart of the configuration gets the level that its `podSecurity` says, *restricted* unless it does.",
+            "The namespace of a chart gets the level that its `podSecurity` names; the default is *restricted*.",
             "",
-            "Kubernetes' own namespaces are left as they are:",
+            "The stack leaves Kubernetes' own namespaces as they are:",
             "",
             *head,
             *(f"| `{name}` | {reason} |" for name, reason in KUBERNETES_OWN.items()),

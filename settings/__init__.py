@@ -1,7 +1,7 @@
 """The stack's configuration, typed and checked as a whole before any resource is registered.
 
-``Pulumi.yaml`` describes the keys, and its name of the project is what they begin with; :mod:`settings.models` has what
-is allowed in them.
+The name of the project in ``Pulumi.yaml`` is what the keys begin with. The models of the options are the components'
+own; what ``Pulumi.yaml`` and the documentation say of them is made of these by :mod:`docs.configuration`.
 """
 
 import json
@@ -9,27 +9,23 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from settings.addons import AddonSettings
-from settings.charts import ChartSettings
+from components.certificate_authority_options import CertificateAuthorityOptions
+from components.chart_options import ChartOptions
+from components.ingress import IngressOptions
+from components.options import LABEL, Allowed, Host, Model, keys
+from components.registry import RegistryOptions
+from components.site_options import SiteOptions
+from settings.addons import Addons, completed
 from settings.clashes import Clashes
 from settings.kubeconfig import check_kubeconfig
-from settings.models import (
-    LABEL,
-    CertificateAuthoritySettings,
-    Host,
-    IngressSettings,
-    Model,
-    RegistrySettings,
-    SiteSettings,
-)
-from settings.problems import describe, dotted, keys, qualified, unknown_key
+from settings.problems import describe, dotted, qualified, unknown_key
 
 PROGRAM = "inspiration"
 """What the project is called unless somebody gives it another name in ``Pulumi.yaml``."""
@@ -60,33 +56,45 @@ class SettingsError(pulumi.RunError):
 class Settings(Model):
     """The stack's configuration. An object of this class is valid."""
 
-    kubeconfig: str | None = None
-    context: str | None = None
-    domain: Host = "localhost"
-    sites: list[SiteSettings] = Field(
+    kubeconfig: str | None = Field(
+        default=None,
+        description="Path or text (then set it with --secret) of a kubeconfig. Unset, $KUBECONFIG or ~/.kube/config.",
+    )
+    context: str | None = Field(default=None, description="Context in the kubeconfig. Unset, its current one.")
+    domain: Host = Field(
+        default="localhost",
+        description="Domain of the sites' host names. Names under localhost reach this machine without a hosts file.",
+    )
+    sites: Annotated[
+        list[SiteOptions],
+        Allowed(f"a list of sites, each a map of {', '.join(keys(SiteOptions))}"),
+    ] = Field(
         default_factory=lambda: [DEFAULT_SITE],
         validate_default=True,
-        description=f"a list of sites, each a map of {', '.join(keys(SiteSettings))}",
+        description="The sites, each a map; an empty list is a cluster without any. A first one without a name is "
+        "the default one, with what it says otherwise.",
     )
-    ingress: IngressSettings = Field(
-        default=IngressSettings(), description=f"a map of {', '.join(keys(IngressSettings))}"
+    ingress: IngressOptions = Field(
+        default=IngressOptions(), description="How the sites are reached, whoever deployed the ingress controller."
     )
-    registry: RegistrySettings = Field(
-        default_factory=RegistrySettings, description=f"a map of {', '.join(keys(RegistrySettings))}"
+    registry: RegistryOptions = Field(
+        default_factory=RegistryOptions, description="How the image registry is reached, whoever deployed it."
     )
-    certificate_authority: CertificateAuthoritySettings = Field(
-        default=CertificateAuthoritySettings(),
-        description=f"a map of {', '.join(keys(CertificateAuthoritySettings))}",
+    certificate_authority: CertificateAuthorityOptions = Field(
+        default=CertificateAuthorityOptions(),
+        description="Who issues the certificates: an authority that the stack makes, or one of yours.",
     )
-    addons: AddonSettings = Field(
+    addons: Addons = Field(
         # Validated, since there are defaults in it that depend on other keys.
         default_factory=dict,
         validate_default=True,
-        description=f"a map of {', '.join(keys(AddonSettings))}",
+        description="What is deployed besides the sites: each true, false or a map of its options. On auto, an "
+        "addon is deployed unless the cluster has it from somebody else; with options, auto is one of them.",
     )
-    charts: list[ChartSettings] = Field(
-        default=[], description=f"a list of charts, each a map of {', '.join(keys(ChartSettings))}"
-    )
+    charts: Annotated[
+        list[ChartOptions],
+        Allowed(f"a list of charts, each a map of {', '.join(keys(ChartOptions))}"),
+    ] = Field(default_factory=list, description="Helm charts, each a map.")
 
     _secrets: frozenset[str] = PrivateAttr(default=frozenset())
 
@@ -103,16 +111,7 @@ class Settings(Model):
     @classmethod
     def _complete_addons(cls, addons: Any, info: ValidationInfo) -> Any:
         """Fill in the hosts of the addons, which depend on the domain."""
-        if not isinstance(addons, dict):
-            return addons
-        named = {"dashboard": "host", "prometheus": "host", "knative": "domain", "rancher": "host"}
-        given = {name: addons.get(name, name == "dashboard") for name in named}
-        domain = info.data.get("domain", "localhost")
-        return addons | {
-            name: {named[name]: f"{name}.{domain}"} | ({} if options is True else options)
-            for name, options in given.items()
-            if options is True or isinstance(options, dict)
-        }
+        return completed(addons, info.data.get("domain", "localhost"))
 
     def guarded(self, key: str, value: T) -> pulumi.Input[T]:
         """Return a value of the top-level ``key``, secret if anything of that key is.
@@ -136,8 +135,13 @@ class Settings(Model):
         return " ".join([self.ingress.address, *hosts]) if hosts else None
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] = os.environ) -> Self:
+    def load(cls, environ: Mapping[str, str] = os.environ, *, encrypted: bool = False) -> Self:
         """Read the configuration of the stack. Folders are relative to the working directory, the project.
+
+        Args:
+            environ: Where the kubeconfigs in use are looked up.
+            encrypted: Whether secrets still are, as in a stack's file: what has one is taken for unset then, if it may
+                have one, and no kubeconfig is looked for, since the cluster may not be there yet.
 
         Raises:
             SettingsError: With all problems at once.
@@ -149,10 +153,13 @@ class Settings(Model):
         problems = [
             *_unknown(names),
             *(line for name in secrets for line in _not_kept(name, raw.get(name))),
-            *check_kubeconfig(raw.get("kubeconfig"), raw.get("context"), environ, secrets),
         ]
+        if encrypted:
+            raw = {name: value for name, value in raw.items() if name not in secrets}
+        else:
+            problems += check_kubeconfig(raw.get("kubeconfig"), raw.get("context"), environ, secrets)
         try:
-            settings = cls.model_validate(raw)
+            settings = cls.model_validate(raw, by_alias=True, by_name=False)
         except ValidationError as error:
             problems += describe(error, cls, secrets)
             # What depends on an invalid key is looked at as if that key were unset.
@@ -217,7 +224,8 @@ def _not_kept(name: str, value: Any) -> Iterator[str]:
             f"{qualified(name)}: a secret is in it, and nothing of it is kept secret in the stack's state; "
             "set it without --secret"
         )
-    elif part and not any(isinstance(each, dict) and each.get(part) for each in _as_list(value)):
+    # In the stack's file, all of it may be the secret.
+    elif part and not any(isinstance(each, dict) and (each.get(part) or "secure" in each) for each in _as_list(value)):
         yield (
             f"{qualified(name)}: a secret is in it, and only {part} is kept secret in the stack's state; "
             "set all else without --secret"
@@ -241,13 +249,13 @@ def _unknown(names: list[str]) -> Iterator[str]:
             yield f"{namespace}:{dotted((name,))}: unknown key; did you mean {qualified(name)}?"
 
 
-def _valid_sites(model: type[Settings], raw: Mapping[str, Any]) -> Iterator[tuple[int, SiteSettings]]:
+def _valid_sites(model: type[Settings], raw: Mapping[str, Any]) -> Iterator[tuple[int, SiteOptions]]:
     sites = raw.get("sites")
     others = {"domain": raw["domain"]} if "domain" in raw else {}
     for index, site in enumerate(sites if isinstance(sites, list) else []):
         if index and not (isinstance(site, dict) and "name" in site):
             continue  # alone, it would be the first one
         try:
-            yield index, model.model_validate({**others, "sites": [site]}).sites[0]
+            yield index, model.model_validate({**others, "sites": [site]}, by_alias=True, by_name=False).sites[0]
         except ValidationError:
             continue

@@ -3,9 +3,14 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from components.addons.ingress import INGRESS
+from components.addons.knative import KNATIVE
+from components.addons.registry import REGISTRY
+from components.chart_options import ChartOptions
+from components.ingress import IngressOptions
+from components.registry import RegistryOptions
+from components.site_options import SiteOptions
 from settings.addons import AddonSettings
-from settings.charts import ChartSettings
-from settings.models import IngressSettings, RegistrySettings, SiteSettings
 from settings.problems import MASK, qualified
 
 T = TypeVar("T")
@@ -21,7 +26,7 @@ class Clashes:
     def __init__(self, secrets: Collection[str]) -> None:
         self._secrets = secrets
 
-    def of_sites(self, sites: Iterable[tuple[int, SiteSettings]], pages: Mapping[str, str]) -> Iterator[str]:
+    def of_sites(self, sites: Iterable[tuple[int, SiteOptions]], pages: Mapping[str, str]) -> Iterator[str]:
         """Yield what the sites, by their index, take from each other and from the hosts of addons' ``pages``."""
         hosts: dict[str, str] = {}
         for addon, host in pages.items():
@@ -40,16 +45,16 @@ class Clashes:
                 # All TLS for its host is the addon's, whatever the path.
                 yield self._taken(f"sites[{index}].host", site.host, f"addons.{hosts[site.host]}", "another host")
 
-    def of_knative(self, sites: Iterable[SiteSettings], addons: AddonSettings) -> Iterator[str]:
+    def of_knative(self, sites: Iterable[SiteOptions], addons: AddonSettings) -> Iterator[str]:
         """Yield which hosts are among those of the domain of Knative Services."""
-        if addons.knative:
+        if knative := addons.of(KNATIVE):
             hosts = {f"addons.{addon}.host": host for addon, host in addons.hosts.items()}
             hosts |= {f"sites[{index}].host": site.host for index, site in enumerate(sites)}
             for key, host in hosts.items():
-                if host.partition(".")[2] == addons.knative.domain:
+                if host.partition(".")[2] == knative.domain:
                     yield self._taken(key, host, "addons.knative.domain", "another domain")
 
-    def of_charts(self, charts: Iterable[ChartSettings], sites: Iterable[SiteSettings]) -> Iterator[str]:
+    def of_charts(self, charts: Iterable[ChartOptions], sites: Iterable[SiteOptions]) -> Iterator[str]:
         """Yield what the charts take from each other and from the sites."""
         namespaces = {site.name: f"sites[{index}]" for index, site in enumerate(sites)}
         names: dict[str, int] = {}
@@ -59,13 +64,14 @@ class Clashes:
             elif (owner := namespaces.setdefault(chart.namespace, f"charts[{index}]")) != f"charts[{index}]":
                 yield self._taken(f"charts[{index}].namespace", chart.namespace, owner, "another one")
 
-    def of_ports(self, ingress: IngressSettings, registry: RegistrySettings, addons: AddonSettings) -> Iterator[str]:
+    def of_ports(self, ingress: IngressOptions, registry: RegistryOptions, addons: AddonSettings) -> Iterator[str]:
         """Yield which port of each node the ingress controller and the registry would both have."""
         ports = {"ingress.httpPort": ingress.http_port, "ingress.httpsPort": ingress.https_port}
-        if addons.ingress and (on_nodes := addons.ingress.node_ports):
+        controller = addons.of(INGRESS)
+        if controller and (on_nodes := controller.node_ports):
             ports |= {"addons.ingress.nodePorts.http": on_nodes.http, "addons.ingress.nodePorts.https": on_nodes.https}
         for key, port in ports.items():
-            if addons.ingress and addons.registry and port == registry.node_port:
+            if controller and addons.of(REGISTRY) and port == registry.node_port:
                 yield self._taken(key, str(port), "registry.nodePort", "another port")
 
     def _taken(self, key: str, value: str, owner: str, other: str) -> str:

@@ -5,28 +5,26 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, TypeAlias
 
 import yaml
 
+from components.addons import ADDONS
+from components.addons.addon import Detection, Document
 from components.manifests import INSTANCE, PART_OF
 
-Document: TypeAlias = Mapping[str, Any]
-"""An object or a list of them, as the API server gives it."""
+VERSION = "/version"
+NAMESPACES = "/api/v1/namespaces"
+SERVICES = "/api/v1/services"
+NODES = "/api/v1/nodes"
+DAEMON_SETS = "/apis/apps/v1/daemonsets"
 
-PATHS: Mapping[str, str] = {
-    "version": "/version",
-    "namespaces": "/api/v1/namespaces",
-    "services": "/api/v1/services",
-    "storage_classes": "/apis/storage.k8s.io/v1/storageclasses",
-    "ingress_classes": "/apis/networking.k8s.io/v1/ingressclasses",
-    # Where developers' tools look for a registry: KEP-1755, "Communicating a local registry".
-    "registry": "/api/v1/namespaces/kube-public/configmaps/local-registry-hosting",
-    "metrics_api": "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io",
-    "nodes": "/api/v1/nodes",
-    "daemon_sets": "/apis/apps/v1/daemonsets",
-}
-"""What the API server is asked for, by the name of the fact."""
+DETECTED: Mapping[str, Detection] = {addon.name: addon.detection for addon in ADDONS if addon.detection}
+"""How addons are seen to be there already, by name."""
+
+PATHS = list(
+    dict.fromkeys([VERSION, NAMESPACES, SERVICES, NODES, DAEMON_SETS, *(each.path for each in DETECTED.values())])
+)
+"""What the API server is asked for. The first is answered to whoever may connect."""
 
 ENFORCERS = re.compile(
     r"(.*-)?(anetd|antrea-agent|azure-npm|calico-node|canal|cilium|kube-network-policies|kube-ovn-cni|kube-router"
@@ -45,6 +43,10 @@ class Found:
     name: str
     stack: str | None = None
     """Which stack of this program made it; ``None``: somebody else did."""
+    default: bool = False
+    """Whether it is the class that is meant where none is named."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """What is in it, if it is a ConfigMap."""
 
     @property
     def whose(self) -> str:
@@ -53,28 +55,11 @@ class Found:
 
 
 @dataclass(frozen=True)
-class FoundClass(Found):
-    """A StorageClass or an IngressClass."""
-
-    default: bool = False
-
-
-@dataclass(frozen=True)
 class FoundService(Found):
     """A Service."""
 
     namespace: str = "default"
-    dns: bool = False
-    """Whether programs recognise the cluster's DNS by its label."""
     node_ports: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class FoundRegistry(Found):
-    """The ConfigMap that tells where the cluster's image registry is."""
-
-    host: str | None = None
-    """As in image names; ``None``: it doesn't tell."""
 
 
 @dataclass(frozen=True)
@@ -97,52 +82,57 @@ class ClusterFacts:
     """Major and minor version of Kubernetes; ``None``: the cluster doesn't tell."""
     namespaces: tuple[Found, ...] = ()
     services: tuple[FoundService, ...] = ()
-    storage_classes: tuple[FoundClass, ...] = ()
-    ingress_classes: tuple[FoundClass, ...] = ()
-    registry: FoundRegistry | None = None
-    metrics_api: Found | None = None
+    found: Mapping[str, tuple[Found, ...]] = field(default_factory=dict)
+    """What has to do with an addon, by the addon's name, whoever made it."""
     nodes: tuple[Node, ...] = ()
     enforces_policies: bool = False
     """Whether something is seen that enforces NetworkPolicies. There may be more: it needn't be a DaemonSet."""
     denied: Mapping[str, str] = field(default_factory=dict)
-    """What these credentials may not ask: name of the fact to the API server's words."""
+    """What these credentials may not ask: path to the API server's words."""
 
-    def foreign(self, found: Found | None) -> bool:
-        """Tell whether there is such an object, and it isn't this stack's."""
-        return found is not None and found.stack != self.stack
+    def of(self, addon: str) -> tuple[Found, ...]:
+        """Return what has to do with ``addon``."""
+        return self.found.get(addon, ())
+
+    def others(self, addon: str) -> list[Found]:
+        """Return what of it somebody else has made."""
+        return [each for each in self.of(addon) if self.foreign(each)]
+
+    def foreign(self, found: Found) -> bool:
+        """Tell whether an object isn't this stack's."""
+        return found.stack != self.stack
 
 
 def facts_of(documents: Mapping[str, Document | None], stack: str, denied: Mapping[str, str]) -> ClusterFacts:
     """Return the facts in the API server's answers to ``PATHS``; ``None`` is the answer about what isn't there."""
-    registry, metrics_api = documents.get("registry"), documents.get("metrics_api")
     return ClusterFacts(
         stack=stack,
-        version=_version(documents.get("version")),
-        namespaces=found_in(documents.get("namespaces"), stack),
-        services=tuple(_service(item, stack) for item in _items(documents.get("services"))),
-        storage_classes=tuple(
-            _class(item, stack, "storageclass.kubernetes.io", "storageclass.beta.kubernetes.io")
-            for item in _items(documents.get("storage_classes"))
-        ),
-        ingress_classes=tuple(
-            _class(item, stack, "ingressclass.kubernetes.io") for item in _items(documents.get("ingress_classes"))
-        ),
-        registry=FoundRegistry(*_whose(registry, stack), _host(registry)) if registry else None,
-        metrics_api=Found(*_whose(metrics_api, stack)) if metrics_api else None,
-        nodes=tuple(map(_node, _items(documents.get("nodes")))),
-        enforces_policies=_enforces_policies(documents.get("version"), documents.get("daemon_sets")),
+        version=_version(documents.get(VERSION)),
+        namespaces=found_in(documents.get(NAMESPACES), stack),
+        services=tuple(_service(item, stack) for item in _items(documents.get(SERVICES))),
+        found={
+            name: tuple(_found(item, stack) for item in _items(documents.get(each.path)) if each.concerns(item))
+            for name, each in DETECTED.items()
+        },
+        nodes=tuple(map(_node, _items(documents.get(NODES)))),
+        enforces_policies=_enforces_policies(documents.get(VERSION), documents.get(DAEMON_SETS)),
         denied=denied,
     )
 
 
 def found_in(listed: Document | None, stack: str) -> tuple[Found, ...]:
     """Return the objects of a list; ``stack`` is the one that asks."""
-    return tuple(Found(*_whose(item, stack)) for item in _items(listed))
+    return tuple(_found(item, stack) for item in _items(listed))
 
 
-def _items(listed: Document | None) -> Iterable[Document]:
+def _items(answer: Document | None) -> Iterable[Document]:
+    """Return the objects of a list; or the one that is no list."""
+    if answer is None:
+        return ()
+    if "items" not in answer and "metadata" in answer and "name" in answer["metadata"]:
+        return (answer,)
     # An empty list is null in what some API servers that aren't written in Go give.
-    return (listed or {}).get("items") or ()
+    return answer.get("items") or ()
 
 
 def _whose(item: Document, stack: str) -> tuple[str, str | None]:
@@ -152,28 +142,27 @@ def _whose(item: Document, stack: str) -> tuple[str, str | None]:
     return metadata["name"], labels.get(INSTANCE, stack) if labels.get(PART_OF) == "inspiration" else None
 
 
-def _class(item: Document, stack: str, *prefixes: str) -> FoundClass:
+def _found(item: Document, stack: str) -> Found:
     annotations = item["metadata"].get("annotations") or {}
-    default = any(annotations.get(f"{prefix}/is-default-class") == "true" for prefix in prefixes)
-    return FoundClass(*_whose(item, stack), default)
+    # Of a StorageClass as of an IngressClass, but for the group before it.
+    default = any(key.endswith("/is-default-class") and value == "true" for key, value in annotations.items())
+    return Found(*_whose(item, stack), default, item.get("data") or {})
 
 
 def _service(item: Document, stack: str) -> FoundService:
     metadata, spec = item["metadata"], item.get("spec") or {}
-    name, namespace = metadata["name"], metadata["namespace"]
-    labelled = (metadata.get("labels") or {}).get("k8s-app") == "kube-dns"
     ports = {port.get("nodePort") for port in spec.get("ports") or ()} | {spec.get("healthCheckNodePort")}
     return FoundService(
-        *_whose(item, stack),
-        namespace,
-        # The label is what kubeadm, k3s, MicroK8s and managed clusters agree on, where the name may be another one.
-        namespace == "kube-system" and (name == "kube-dns" or labelled),
-        frozenset(port for port in ports if port),
+        *_whose(item, stack), namespace=metadata["namespace"], node_ports=frozenset(port for port in ports if port)
     )
 
 
-def _host(config_map: Document) -> str | None:
-    text = (config_map.get("data") or {}).get("localRegistryHosting.v1", "")
+def registry_host(config_map: Found) -> str | None:
+    """Return where a ConfigMap says that the cluster's registry is, as in image names; ``None``: it doesn't tell.
+
+    Source: KEP-1755, "Communicating a local registry".
+    """
+    text = config_map.data.get("localRegistryHosting.v1", "")
     try:
         hosting = yaml.safe_load(text)
     except yaml.YAMLError:

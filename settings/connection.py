@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from components.options import problem, shown
 from settings.kubeconfig import Entry, Kubeconfig, UnusableError, merged, shown_path
-from settings.problems import dotted, problem, shown
+from settings.problems import dotted
 
 PLUGIN_CONFIG = "client.authentication.k8s.io/exec"
 """Name of the extension of a cluster that is for credential plugins."""

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from settings.problems import MASK, qualified, shown
+from components.options import shown
+from settings.problems import MASK, qualified
 
 Entry: TypeAlias = Mapping[str, Any]
 """What a kubeconfig says of a context, a cluster or a user, in its own keys."""

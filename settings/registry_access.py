@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
-from settings.addons import RegistryAddonSettings
-from settings.cluster_facts import ClusterFacts
+from components.addons.registry import REGISTRY, RegistryAddonOptions
+from settings.cluster_facts import DETECTED, NODES, ClusterFacts
 from settings.problems import qualified
 
 
-def admitted(registry: RegistryAddonSettings, facts: ClusterFacts) -> list[str]:
+def admitted(registry: RegistryAddonOptions, facts: ClusterFacts) -> list[str]:
     """Return the address ranges that the registry's NetworkPolicy lets in: those that are named, and the nodes.
 
     Nodes pull from a pod on another one with an address of theirs. What is in a named range isn't listed again.
@@ -22,7 +22,7 @@ def admitted(registry: RegistryAddonSettings, facts: ClusterFacts) -> list[str]:
     return [*named, *(str(ip_network(each)) for each in sorted(others, key=lambda each: (each.version, int(each))))]
 
 
-def unclosed(registry: RegistryAddonSettings | None, port: int, facts: ClusterFacts) -> Iterator[str]:
+def unclosed(registry: RegistryAddonOptions | None, port: int, facts: ClusterFacts) -> Iterator[str]:
     """Yield the problem with a registry that anybody could push to, or whose nodes aren't known.
 
     An API server can't tell whether NetworkPolicies are enforced. Where the nodes have public addresses, a program that
@@ -31,9 +31,9 @@ def unclosed(registry: RegistryAddonSettings | None, port: int, facts: ClusterFa
     if registry is None:
         return
     key, ranges = qualified("addons.registry"), registry.source_ranges
-    if refused := facts.denied.get("nodes"):
+    if refused := facts.denied.get(NODES):
         # Where it isn't even known whether there is one already, that is what is said.
-        if not ranges and "registry" not in facts.denied:
+        if not ranges and DETECTED[REGISTRY.name].path not in facts.denied:
             yield (
                 f"{key}: the nodes have to be let in, and {refused}; name their address ranges in {key}.sourceRanges, "
                 "or use credentials that may"

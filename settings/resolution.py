@@ -1,44 +1,26 @@
 """What is deployed on this cluster: the configuration, and what the cluster has already, put together.
 
-An addon on ``auto`` is deployed unless somebody else's does its part. What addons need of one another is in ``NEEDS``.
+An addon on ``auto`` is deployed unless somebody else's does its part.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 
-from components.addons.ingress import DEFAULT_CLASS
+from components.addons import ADDONS, NAMESPACES
+from components.addons.addon import Detectable
+from components.addons.ingress import DEFAULT_CLASS, INGRESS
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.addons.registry import NAMESPACE as REGISTRY_NAMESPACE
-from settings import Settings, SettingsError
-from settings.addons import AddonSettings, Detected
-from settings.cluster_facts import ClusterFacts, Found, FoundClass
-from settings.models import ADDON_NAMESPACES
-from settings.problems import qualified, shown
+from components.addons.registry import REGISTRY
+from components.addons.storage import STORAGE
+from components.options import shown
+from settings import Settings, SettingsError, cluster_facts
+from settings.addons import AddonSettings
+from settings.cluster_facts import DETECTED, ClusterFacts, Found, registry_host
+from settings.problems import qualified
 from settings.registry_access import admitted, unclosed
 
 OLDEST = (1, 30)
 """The oldest Kubernetes that has all that is declared: the pause of a pod before it ends (KEP-3960) came last."""
-
-NEEDS: Mapping[str, tuple[str, ...]] = {
-    "registry": ("storage",),
-    "dashboard": ("ingress",),
-    "prometheus": ("storage", "ingress"),
-    "logs": ("storage",),
-    "knative": ("ingress",),
-    "rancher": ("ingress",),
-}
-"""Addon to the addons whose part somebody has to do for it, be it the addon or what the cluster has already."""
-
-PAGES = frozenset({"addons.dashboard", "addons.prometheus"})
-"""What a Gateway can lead to in place of an ingress controller."""
-
-FACT: Mapping[str, str] = {
-    "dns": "services",
-    "storage": "storage_classes",
-    "registry": "registry",
-    "ingress": "ingress_classes",
-    "metrics-server": "metrics_api",
-}
-"""Addon that can be on ``auto`` to the fact that decides."""
 
 
 def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
@@ -66,13 +48,12 @@ def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
         *_unused_registry(settings, addons),
         *_without_storage(addons, facts),
         *_without_controller(settings, addons, facts),
-        *unclosed(addons.registry, settings.registry.node_port, facts),
+        *unclosed(addons.of(REGISTRY), settings.registry.node_port, facts),
     ]
     if problems:
         raise SettingsError(problems)
-    if addons.registry:
-        registry = addons.registry.model_copy(update={"source_ranges": admitted(addons.registry, facts)})
-        addons = addons.model_copy(update={"registry": registry})
+    if registry := addons.of(REGISTRY):
+        addons = addons.replaced(REGISTRY, source_ranges=admitted(registry, facts))
     return settings.model_copy(
         update={
             "addons": addons,
@@ -83,42 +64,28 @@ def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
 
 
 def _deployed(settings: Settings, facts: ClusterFacts) -> AddonSettings:
-    parts: Mapping[str, Sequence[Found]] = {
-        "dns": tuple(service for service in facts.services if service.dns),
-        "storage": facts.storage_classes,
-        "registry": (facts.registry,) if facts.registry else (),
-        "ingress": facts.ingress_classes,
-        "metrics-server": (facts.metrics_api,) if facts.metrics_api else (),
-    }
-    given = settings.ingress.class_name
+    # Somebody else's that the configuration names does the addon's part, whether it is the default one or not.
+    class_name = settings.ingress.class_name
     named = {
-        "registry": _elsewhere(settings),
-        "ingress": _named(given, _others(facts.ingress_classes, facts)) is not None,
-    }
-    usable = {
-        **parts,
-        "storage": _defaults(facts.storage_classes, facts),
-        "ingress": facts.ingress_classes if given == "auto" else (),
+        REGISTRY.name: _elsewhere(settings),
+        INGRESS.name: _named(class_name, facts.others(INGRESS.name)) is not None,
     }
 
     def is_left_out(name: str) -> bool:
         """Tell whether somebody else's does its part: one that the configuration names, or one that is there."""
+        if named.get(name, False):
+            return True
+        if name == INGRESS.name and class_name != "auto":
+            return False
+        sufficient = [each for each in facts.of(name) if each.default or not DETECTED[name].default_only]
         # What the stack has deployed stays, also when somebody else's comes.
-        return named.get(name, False) or (bool(usable[name]) and all(map(facts.foreign, parts[name])))
+        return bool(sufficient) and all(map(facts.foreign, facts.of(name)))
 
     return settings.addons.without([name for name in _on_auto(settings.addons) if is_left_out(name)])
 
 
 def _on_auto(addons: AddonSettings) -> list[str]:
-    return [name for name, options in addons.deployed.items() if isinstance(options, Detected) and options.auto]
-
-
-def _others(classes: Sequence[FoundClass], facts: ClusterFacts) -> list[FoundClass]:
-    return [each for each in classes if facts.foreign(each)]
-
-
-def _defaults(classes: Sequence[FoundClass], facts: ClusterFacts) -> list[FoundClass]:
-    return [each for each in _others(classes, facts) if each.default]
+    return [name for name, options in addons.deployed.items() if isinstance(options, Detectable) and options.auto]
 
 
 def _elsewhere(settings: Settings) -> bool:
@@ -133,7 +100,7 @@ def _unused_registry(settings: Settings, addons: AddonSettings) -> Iterator[str]
     """Yield the problem with an address that the addon's registry can't have."""
     server = settings.registry.address.partition("/")[0]
     port = settings.registry.node_port
-    if addons.registry and _elsewhere(settings) and server.rpartition(":")[2] != str(port):
+    if addons.of(REGISTRY) and _elsewhere(settings) and server.rpartition(":")[2] != str(port):
         addon = qualified("addons.registry")
         yield (
             f"{qualified('registry.address')}: {shown(settings.registry.address)} given, and the registry of {addon} "
@@ -141,14 +108,11 @@ def _unused_registry(settings: Settings, addons: AddonSettings) -> Iterator[str]
         )
 
 
-def _foreign_registry(facts: ClusterFacts) -> str | None:
-    return facts.registry.host if facts.registry and facts.foreign(facts.registry) else None
-
-
 def _registry_address(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> str:
-    if addons.registry or "address" in settings.registry.model_fields_set:
+    if addons.of(REGISTRY) or "address" in settings.registry.model_fields_set:
         return settings.registry.address
-    return _foreign_registry(facts) or settings.registry.address
+    hosts = map(registry_host, facts.others(REGISTRY.name))
+    return next(filter(None, hosts), settings.registry.address)
 
 
 def _class_name(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> str:
@@ -156,11 +120,11 @@ def _class_name(settings: Settings, addons: AddonSettings, facts: ClusterFacts) 
     given = settings.ingress.class_name
     if given != "auto":
         return given
-    chosen = None if addons.ingress else _preferred(_others(facts.ingress_classes, facts))
+    chosen = None if addons.of(INGRESS) else _preferred(facts.others(INGRESS.name))
     return chosen.name if chosen else DEFAULT_CLASS
 
 
-def _preferred(classes: list[FoundClass]) -> FoundClass | None:
+def _preferred(classes: list[Found]) -> Found | None:
     """Return the one that is meant where none is named: the default one, or the only one."""
     defaults = [each for each in classes if each.default]
     # Several that are the default are as good as none.
@@ -169,13 +133,15 @@ def _preferred(classes: list[FoundClass]) -> FoundClass | None:
 
 
 def _without_controller(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
-    wanted_by = [*(["sites"] if settings.sites else []), *_needing("ingress", addons)]
-    if settings.ingress.passthrough == "gateway":
-        wanted_by = [key for key in wanted_by if key not in PAGES]
-    if addons.ingress or not wanted_by or "ingress_classes" in facts.denied:
+    by_gateway = settings.ingress.passthrough == "gateway"
+    wanted_by = [
+        *(["sites"] if settings.sites else []),
+        *_needing(INGRESS.name, addons, without_passthrough=by_gateway),
+    ]
+    if addons.of(INGRESS) or not wanted_by or _denied(INGRESS.name, facts):
         return
     addon, class_name = qualified("addons.ingress"), qualified("ingress.className")
-    given, others = settings.ingress.class_name, _others(facts.ingress_classes, facts)
+    given, others = settings.ingress.class_name, facts.others(INGRESS.name)
     allowed = ", ".join(each.name for each in others)
     if not others:
         yield (
@@ -194,8 +160,18 @@ def _without_controller(settings: Settings, addons: AddonSettings, facts: Cluste
         )
 
 
-def _needing(needed: str, addons: AddonSettings) -> list[str]:
-    return [f"addons.{name}" for name in addons.deployed if needed in NEEDS.get(name, ())]
+def _needing(needed: str, addons: AddonSettings, *, without_passthrough: bool = False) -> list[str]:
+    """Return the keys of what needs an addon's part; a Gateway can do it for a page whose TLS is passed through."""
+    return [
+        f"addons.{addon.name}"
+        for addon in ADDONS
+        if addon.name in addons.deployed and needed in addon.needs and not (without_passthrough and addon.passthrough)
+    ]
+
+
+def _denied(addon: str, facts: ClusterFacts) -> str | None:
+    """Return what the API server says if it may not be asked what has to do with ``addon``."""
+    return facts.denied.get(DETECTED[addon].path)
 
 
 def _listed(keys: list[str]) -> str:
@@ -203,10 +179,10 @@ def _listed(keys: list[str]) -> str:
 
 
 def _without_storage(addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
-    wanted_by = _needing("storage", addons)
-    if addons.storage or not wanted_by or "storage_classes" in facts.denied:
+    wanted_by = _needing(STORAGE.name, addons)
+    if addons.of(STORAGE) or not wanted_by or _denied(STORAGE.name, facts):
         return
-    if not _defaults(facts.storage_classes, facts):
+    if not any(each.default for each in facts.others(STORAGE.name)):
         yield (
             f"{qualified('addons.storage')}: false given, and the cluster has no default StorageClass, which "
             f"{_listed(wanted_by)} need; set it to auto or true, or make one of the cluster's the default"
@@ -216,42 +192,37 @@ def _without_storage(addons: AddonSettings, facts: ClusterFacts) -> Iterator[str
 def _undecided(settings: Settings, facts: ClusterFacts) -> Iterator[str]:
     """Yield what has to be known, and may not be asked."""
     for name in _on_auto(settings.addons):
-        if refused := facts.denied.get(FACT[name]):
+        if refused := _denied(name, facts):
             yield (
                 f"{qualified(f'addons.{name}')}: auto given, and {refused}; set it to true or false, or use "
                 "credentials that may"
             )
-    unnamed = settings.ingress.class_name == "auto" and not settings.addons.ingress
-    if unnamed and (refused := facts.denied.get("ingress_classes")):
+    unnamed = settings.ingress.class_name == "auto" and not settings.addons.of(INGRESS)
+    if unnamed and (refused := _denied(INGRESS.name, facts)):
         yield f"{qualified('ingress.className')}: auto given, and {refused}; name it, or use credentials that may"
-    if refused := facts.denied.get("namespaces"):
+    if refused := facts.denied.get(cluster_facts.NAMESPACES):
         yield f"{qualified('context')}: {refused}, and the stack makes some; use the credentials of an administrator"
 
 
 def _taken(addons: AddonSettings, facts: ClusterFacts, class_name: str) -> Iterator[tuple[str, str]]:
     """Yield addons that would make what somebody else has made, each with its problem."""
-    objects: Mapping[str, tuple[str, Found | None]] = {
-        "dns": ("Service", _named("kube-dns", [each for each in facts.services if each.dns])),
-        "storage": ("StorageClass", _named("local-path", facts.storage_classes)),
-        "registry": ("ConfigMap", facts.registry),
-        "ingress": ("IngressClass", _named(class_name, facts.ingress_classes)),
-        "metrics-server": ("APIService", facts.metrics_api),
-    }
     for name in addons.deployed:
-        kind, found = objects.get(name, ("", None))
-        if found and facts.foreign(found):
-            other = f", or another {qualified('ingress.className')}" if name == "ingress" else ""
+        if not (detection := DETECTED.get(name)):
+            continue
+        made = class_name if name == INGRESS.name else detection.name
+        if (found := _named(made, facts.of(name))) and facts.foreign(found):
+            other = f", or another {qualified('ingress.className')}" if name == INGRESS.name else ""
             key = qualified(f"addons.{name}")
-            yield name, f"{key}: the {kind} {found.name} is {found.whose}; set it to auto or false{other}"
+            yield name, f"{key}: the {detection.kind} {found.name} is {found.whose}; set it to auto or false{other}"
 
 
-def _named(name: str, found: Sequence[Found]) -> Found | None:
+def _named(name: str, found: Collection[Found]) -> Found | None:
     return next((each for each in found if each.name == name), None)
 
 
 def _taken_namespaces(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
     wanted = {site.name: (f"sites[{index}].name", "another one") for index, site in enumerate(settings.sites)}
-    for namespace, addon in ADDON_NAMESPACES.items():
+    for namespace, addon in NAMESPACES.items():
         if addon in addons.deployed:
             wanted[namespace] = (f"addons.{addon}", "false")
     for index, chart in enumerate(settings.charts):
@@ -266,13 +237,14 @@ def _taken_namespaces(settings: Settings, addons: AddonSettings, facts: ClusterF
 
 
 def _taken_ports(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
-    ports = {"registry.nodePort": (settings.registry.node_port, REGISTRY_NAMESPACE)} if addons.registry else {}
-    if addons.ingress and (on_nodes := addons.ingress.node_ports):
+    ports = {"registry.nodePort": (settings.registry.node_port, REGISTRY_NAMESPACE)} if addons.of(REGISTRY) else {}
+    controller = addons.of(INGRESS)
+    if controller and (on_nodes := controller.node_ports):
         ports["addons.ingress.nodePorts.http"] = (on_nodes.http, INGRESS_NAMESPACE)
         ports["addons.ingress.nodePorts.https"] = (on_nodes.https, INGRESS_NAMESPACE)
-    for key, (port, home) in ports.items():
+    for key, (port, namespace) in ports.items():
         for service in facts.services:
-            if port in service.node_ports and (facts.foreign(service) or service.namespace != home):
+            if port in service.node_ports and (facts.foreign(service) or service.namespace != namespace):
                 yield (
                     f"{qualified(key)}: {port} is taken by the Service {service.namespace}/{service.name}; "
                     "give another one"

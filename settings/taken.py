@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 import pulumi
 
+from components.addons.addon import Document
 from components.manifests import COMPONENT, INSTANCE, instance
 from settings import SettingsError
-from settings.cluster_facts import Document, Found, found_in
+from settings.cluster_facts import Found, found_in
 from settings.problems import qualified
 
 List: TypeAlias = Callable[[str], Document | str | None]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import runpy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,18 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import SETTINGS, configure
 from pulumi.runtime.stack import run_in_stack
 
-from settings.cluster_facts import ClusterFacts, FoundClass
+from settings.cluster_facts import ClusterFacts, Found
 
 PROJECT = Path(__file__).parents[2]
 DIGEST = "sha256:" + "5" * 64
 READY = [{"name": "ready", "image": f"ghcr.io/me/ready@{DIGEST}"}]
 """Sites that aren't built."""
 KUBECONFIG = json.dumps({"contexts": [{"name": "inspiration", "context": {}}], "current-context": "inspiration"})
+
+
+def names(urns: Iterable[str]) -> set[str]:
+    """Return the names of the resources ``urns``."""
+    return {urn.rpartition("::")[2] for urn in urns}
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,15 @@ class Resource:
     inputs: dict[str, Any]
     read: bool = False
 
+    @property
+    def after(self) -> set[str]:
+        """Names of the resources that it waits for, whatever for."""
+        return names(self.dependencies)
+
+    def made_of(self, field: str) -> set[str]:
+        """Return the names of the resources that its ``field`` has something of."""
+        return names(self.property_dependencies.get(field, ()))
+
 
 @dataclass
 class Recording:
@@ -52,12 +66,29 @@ class Recording:
     def types(self) -> set[str]:
         return {resource.type for resource in self.resources.values()}
 
+    def components(self) -> set[str]:
+        """Return the classes of the components."""
+        return {kind.rpartition(":")[2] for kind in self.types() if kind.startswith("inspiration:")}
+
+    def beyond(self, other: "Recording") -> list[Resource]:
+        """Return the resources that ``other`` doesn't have."""
+        return [resource for urn, resource in self.resources.items() if urn not in other.resources]
+
+    def owners(self, resources: Iterable[Resource]) -> set[str]:
+        """Return the classes of the components that ``resources`` are, or are parts of."""
+        owners = map(self.component, (resource.urn for resource in resources))
+        return {owner.type.rpartition(":")[2] for owner in owners if owner}
+
     def component(self, urn: str) -> Resource | None:
         """Return the component that the resource ``urn`` is, or is a part of."""
         resource = self.resources.get(urn)
         while resource and not resource.type.startswith("inspiration:index:"):
             resource = self.resources.get(resource.parent)
         return resource
+
+    def outputs_of(self, component: str, name: str) -> dict[str, Any]:
+        """Return the outputs of the ``component`` (its class) of that name."""
+        return self.outputs[self.find(component, name).urn]
 
     @property
     def stack_outputs(self) -> dict[str, Any]:
@@ -139,12 +170,25 @@ class RecordingMonitor(mocks.MockMonitor):
         )
 
 
+def program_in(folder: Path) -> Callable[[], None]:
+    """Return the program of the project ``folder``."""
+
+    def program() -> None:
+        runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
+
+    return program
+
+
 def record(
-    program: Callable[[], None], cloud: Cloud, recording: Recording | None = None, project: str = "inspiration"
+    program: Callable[[], None],
+    cloud: Cloud,
+    recording: Recording | None = None,
+    project: str = "inspiration",
+    stack: str = "test",
 ) -> Recording:
     """Run ``program`` against ``cloud`` and return what it registered; ``recording`` has it too where it fails.
 
-    ``project`` is the name in ``Pulumi.yaml``.
+    ``project`` is the name in ``Pulumi.yaml``, ``stack`` that of the stack.
     """
     recording = recording or Recording()
     monitor = RecordingMonitor(cloud, recording)
@@ -155,7 +199,7 @@ def record(
             monitor_features=set(monitor.GetDeploymentInfo(None).supportedFeatures),  # type: ignore[no-untyped-call]
             engine=mocks.MockEngine(None),
             project=project,
-            stack="test",
+            stack=stack,
             dry_run=cloud.preview,
             organization=None,
             callbacks=None,
@@ -174,8 +218,10 @@ def without(config: Mapping[str, Any]) -> ClusterFacts:
     class_name = config.get("ingress", {}).get("className", "nginx")
     return ClusterFacts(
         stack="test",
-        storage_classes=(FoundClass("standard", default=True),) if "storage" in off else (),
-        ingress_classes=(FoundClass(class_name),) if "ingress" in off else (),
+        found={
+            "storage": (Found("standard", default=True),) if "storage" in off else (),
+            "ingress": (Found(class_name),) if "ingress" in off else (),
+        },
     )
 
 
@@ -207,13 +253,10 @@ def run(
         secret_keys=[f"{project}:{key}" for key in secrets],
     )
 
-    def program() -> None:
-        runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
-
     known = facts or without(config)
     with (
         patch("settings.cluster_reader.ApiServer") as server,
         patch("settings.cluster_reader.read_facts", lambda _: known),
     ):
         server.return_value.list_metadata = listed
-        return record(program, Cloud(preview, controller), recording, project)
+        return record(program_in(PROJECT), Cloud(preview, controller), recording, project)

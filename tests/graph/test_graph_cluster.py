@@ -5,15 +5,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from settings.addons import AddonSettings
-from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistry, FoundService
-from settings.models import ADDON_NAMESPACES
-from settings.problems import keys
-from settings.resolution import NEEDS
+from settings.cluster_facts import ClusterFacts, Found, FoundService
 from settings.taken import list_path
+from tests.graph.configurations import ALL_ADDONS, NO_ADDONS
 from tests.graph.recorder import READY, Recording, run
-
-NO_ADDONS = {"dns": False, "storage": False, "registry": False, "ingress": False, "dashboard": False}
 
 
 def test_a_cluster_with_everything_gets_the_sites_only() -> None:
@@ -25,8 +20,7 @@ def test_a_cluster_with_everything_gets_the_sites_only() -> None:
             "registry": {"address": "registry.example.com/me"},
         }
     )
-    components = {kind.rpartition(":")[2] for kind in recording.types() if kind.startswith("inspiration:")}
-    assert components == {"Cluster", "CertificateAuthority", "Site"}
+    assert recording.components() == {"Cluster", "CertificateAuthority", "Site"}
     assert recording.find("Ingress", "ready-ingress").inputs["spec"]["ingressClassName"] == "public"
     # Whoever runs the controller runs it where we don't know.
     assert recording.find("NetworkPolicy", "ready-policy").inputs["spec"]["ingress"] == [
@@ -36,38 +30,20 @@ def test_a_cluster_with_everything_gets_the_sites_only() -> None:
     assert recording.stack_outputs["registry"] == "registry.example.com/me"
 
 
-@pytest.mark.parametrize(
-    ("addon", "components"),
-    [
-        ("dns", {"Dns"}),
-        ("storage", {"Storage"}),
-        ("registry", {"Registry"}),
-        ("ingress", {"IngressController"}),
-        ("dashboard", {"Dashboard", "TlsPassthroughIngress"}),
-    ],
-)
-def test_an_addon_switched_off_takes_only_itself_away(recording: Recording, addon: str, components: set[str]) -> None:
-    without = run({"addons": {addon: False}})
-    gone = [recording.component(urn) for urn in recording.resources.keys() - without.resources.keys()]
-    assert {owner.type.rpartition(":")[2] for owner in gone if owner} == components
-    new = [without.resources[urn] for urn in without.resources.keys() - recording.resources.keys()]
-    # Where somebody else runs an ingress controller, its IngressClass is read.
-    read = [("dashboard-ingress-class", True)] if addon == "ingress" else []
-    assert [(resource.name, resource.read) for resource in new] == read
-
-
 def test_what_the_cluster_has_already_is_used() -> None:
     facts = ClusterFacts(
         stack="test",
-        services=(FoundService("kube-dns", None, "kube-system", dns=True),),
-        storage_classes=(FoundClass("standard", default=True),),
-        ingress_classes=(FoundClass("public", default=True), FoundClass("nginx")),
-        registry=FoundRegistry("local-registry-hosting", host="localhost:5001"),
-        metrics_api=Found("v1beta1.metrics.k8s.io"),
+        services=(FoundService("kube-dns", namespace="kube-system"),),
+        found={
+            "dns": (Found("kube-dns"),),
+            "storage": (Found("standard", default=True),),
+            "ingress": (Found("public", default=True), Found("nginx")),
+            "registry": (Found("local-registry-hosting", data={"localRegistryHosting.v1": "host: localhost:5001"}),),
+            "metrics-server": (Found("v1beta1.metrics.k8s.io"),),
+        },
     )
     recording = run({"addons": {"metrics-server": "auto", "logs": True}}, facts=facts)
-    components = {kind.rpartition(":")[2] for kind in recording.types() if kind.startswith("inspiration:")}
-    assert components == {
+    assert recording.components() == {
         "Cluster", "CertificateAuthority", "SiteImage", "Site", "Dashboard", "TlsPassthroughIngress", "Logs",
     }  # fmt: skip
     assert recording.find("Image", "inspiration-docker").inputs["imageName"].startswith("localhost:5001/inspiration:")
@@ -137,9 +113,7 @@ def test_nothing_is_registered_where_something_of_somebody_else_has_a_name_of_th
 
 def test_all_with_a_fixed_name_is_looked_for_with_a_list_a_kind() -> None:
     asked: list[str] = []
-    everything = run(
-        {"addons": dict.fromkeys(keys(AddonSettings), True), "sites": READY}, listed=lambda path: asked.append(path)
-    )
+    everything = run({"addons": ALL_ADDONS}, listed=lambda path: asked.append(path))
     outside = {
         (each.type, each.inputs["metadata"].get("namespace"))
         for each in everything.resources.values()
@@ -165,29 +139,6 @@ def test_where_the_api_server_has_the_objects_of_a_kind(
     version: str, kind: str, namespace: str | None, path: str
 ) -> None:
     assert list_path(version, kind, namespace) == path
-
-
-def test_the_namespaces_of_addons_are_reserved_and_looked_for() -> None:
-    everything = run({"addons": dict.fromkeys(keys(AddonSettings), True), "sites": READY})
-    made = {
-        each.inputs["metadata"]["name"]: each.inputs["metadata"]["labels"]["app.kubernetes.io/component"]
-        for each in everything.resources.values()
-        if each.type.endswith(":Namespace")
-    }
-    assert made.pop("ready") == "site"
-    assert made == ADDON_NAMESPACES
-
-
-@pytest.mark.parametrize("addon", keys(AddonSettings))
-def test_what_an_addon_needs_is_declared(addon: str) -> None:
-    addons = dict.fromkeys(keys(AddonSettings), False) | {addon: True}
-    recording = run({"sites": [], "addons": addons, "ingress": {"className": "the-class"}})
-    inputs = {each.name: repr(each.inputs) for each in recording.resources.values()}
-    uses = {
-        "ingress": any("the-class" in text for text in inputs.values()),
-        "storage": any("PersistentVolumeClaim" in each.type for each in recording.resources.values()),
-    }
-    assert {need for need, used in uses.items() if used and need != addon} == set(NEEDS.get(addon, ()))
 
 
 def test_without_the_storage_addon_the_default_storage_class_is_used() -> None:

@@ -28,8 +28,8 @@ PASSTHROUGH = {"addons": {"ingress": False}, "sites": READY}
 @pytest.mark.parametrize("preview", [False, True])
 def test_passthrough_is_told_as_the_ingress_class_says(controller: str, kinds: set[str], preview: bool) -> None:
     recording = run(PASSTHROUGH, controller=controller, preview=preview)
-    owner = recording.find("TlsPassthroughIngress", "dashboard-ingress")
-    children = {r.type for r in recording.resources.values() if r.parent == owner.urn and not r.read}
+    owner = recording.find("TlsPassthroughIngress", "dashboard-ingress").urn
+    children = {r.type for r in recording.resources.values() if r.parent == owner and not r.read}
     assert children == kinds
 
 
@@ -64,21 +64,20 @@ def test_pages_behind_a_gateway_are_not_for_the_ingress_controller_alone() -> No
         (
             {},
             "example.com/other",
-            "inspiration:ingress.passthrough: auto given, and the controller of inspiration:ingress.className, "
-            "example.com/other, isn't known to pass TLS through; allowed: gateway, another className, "
-            "or nginx, traefik or haproxy where it does as that one",
+            "passthrough is auto, and the controller of the IngressClass, example.com/other, isn't known to pass TLS "
+            "through; allowed: gateway, another IngressClass, or nginx, traefik or haproxy where it does as that one",
         ),
         (
             {"passthrough": "nginx"},
             "traefik.io/ingress-controller",
-            "inspiration:ingress.passthrough: nginx given, which the controller of inspiration:ingress.className, "
-            "traefik.io/ingress-controller, would ignore; allowed: auto, or another className",
+            "passthrough is nginx, which the controller of the IngressClass, traefik.io/ingress-controller, "
+            "would ignore; allowed: auto, or another IngressClass",
         ),
         (
             {"passthrough": "nginx"},
             "nginx.org/ingress-controller",
-            "inspiration:ingress.passthrough: nginx given, which the controller of inspiration:ingress.className, "
-            "nginx.org/ingress-controller, would ignore; allowed: gateway, or another className",
+            "passthrough is nginx, which the controller of the IngressClass, nginx.org/ingress-controller, "
+            "would ignore; allowed: gateway, or another IngressClass",
         ),
     ],
 )

@@ -1,156 +1,65 @@
 """Knative Serving: programs that run while they are asked for something, and scale to zero when they aren't."""
 
-from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import Annotated
 
-import pulumi
-from pulumi_kubernetes.admissionregistration.v1 import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
-from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, Secret, Service, ServiceAccount
-from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from pydantic import AfterValidator, Field
 
-from components.addons.knative import gateway, programs, roles
-from components.addons.knative.definitions import DEFINITIONS, FINALIZED, Definition, custom_resource_definition
-from components.addons.knative.programs import Program
-from components.manifests import SKIP_AWAIT, Manifest, binding, metadata, namespace, service_account
+from components.addons.addon import Addon
+from components.options import DOMAIN, Allowed, Default, Host, Model
 
 NAMESPACE = "knative-serving"
-STABLE_WINDOW = "60s"
-SCALE_TO_ZERO_GRACE_PERIOD = "30s"
+
+_PULLER = "The controller asks registries for digests, with the credentials of the pods' accounts."
+_CERTIFICATES = "Certificates of Knative's Ingresses are in Secrets of all namespaces."
+_ACTIVATOR = "It waits until it has seen the Secrets of its own namespace, where its certificate would be."
 
 
-class KnativeArgs(TypedDict):
-    """Knative Serving and its gateway."""
-
-    domain: str
-    """Domain of the Knative Services: each is found at ``<name>-<namespace>.<domain>``."""
-    ingress_class: pulumi.Input[str]
-    """IngressClass of the Ingress that hands the domain over to the gateway."""
-    ingress_namespace: NotRequired[pulumi.Input[str] | None]
-    """Namespace of the ingress controller, the only one that may connect; default: any."""
-    http_port: NotRequired[int]
-    """Port of the ingress controller for HTTP, for the URL; default 80."""
-    registry: NotRequired[str]
-    """Address of the registry that only the nodes reach: tags of its images aren't made digests."""
-    stable_window: NotRequired[str]
-    """Over which requests are averaged, ``6s`` to ``1h``; default ``60s``."""
-    scale_to_zero_grace_period: NotRequired[str]
-    """How long the last pod stays at most while the way round it is made, ``6s`` or more; default ``30s``."""
+def _window(duration: str) -> str:
+    if not 6 <= int(duration.removesuffix("s")) <= 3600:
+        raise ValueError(duration)
+    return duration
 
 
-class Knative(pulumi.ComponentResource):
-    """Knative Serving, with a Traefik as its gateway behind the ingress controller."""
+Window = Annotated[
+    str,
+    Field(pattern=r"^[1-9][0-9]{0,3}s$"),
+    AfterValidator(_window),
+    Allowed('whole seconds from 6 to 3600, such as "60s"'),
+]
 
-    url_pattern: pulumi.Output[str]
-    """URL of a Knative Service, with ``{name}`` and ``{namespace}`` to fill in; known when it can be asked."""
 
-    def __init__(self, name: str, args: KnativeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("inspiration:index:Knative", name, None, opts)
-        self._name, self._child = name, pulumi.ResourceOptions(parent=self)
+class KnativeOptions(Model):
+    """Options of Knative Serving and its gateway."""
 
-        home = Namespace(f"{name}-namespace", **namespace(NAMESPACE, "knative", "restricted"), opts=self._child)
-        self._ns = home.metadata.name
-        for role, allowed in roles.people_roles().items():
-            ClusterRole(f"{name}-{role}", **allowed, opts=self._child)
-        accounts = {
-            account: ServiceAccount(
-                f"{name}-{account}-account", **service_account(account, self._ns, "knative"), opts=self._child
-            ).metadata.name
-            for account in ("controller", "activator", gateway.NAME)
-        }
-        settings = self._settings(args)
-        grants = [
-            *self._grant("controller", roles.controller_role(), accounts["controller"]),
-            *self._grant_in_namespace("controller", roles.controller_own_role(self._ns), accounts["controller"]),
-            *self._grant("activator", roles.activator_role(), accounts["activator"]),
-            *self._grant_in_namespace("activator", roles.activator_own_role(self._ns), accounts["activator"]),
-        ]
-        definitions = [self._define(each, []) for each in DEFINITIONS]
-        needed = [*settings, *grants, *definitions]
+    domain: Annotated[Host, Default(f"knative.{DOMAIN}")] = Field(
+        description="domain of the Knative Services, each at <name>-<namespace>.<domain>"
+    )
+    stable_window: Window = Field(default="60s", description="time over which requests are averaged")
+    scale_to_zero_grace_period: Window = Field(
+        default="30s", description="how long the last pod stays at most while the way round it is made"
+    )
 
-        # The controller is ready when it has seen objects of all kinds, those that it finalizes among them. But these
-        # are defined after it, and so removed before it: only while it runs can their objects go.
-        controller = self._deploy(programs.CONTROLLER, accounts["controller"], needed, skip_await=True)
-        finalized = [self._define(each, [controller]) for each in FINALIZED]
-        self._serve(programs.CONTROLLER, [controller, *finalized])
-        scaler = self._serve(programs.AUTOSCALER, [self._deploy(programs.AUTOSCALER, accounts["controller"], needed)])
-        # It is ready when the autoscaler answers.
-        activator = self._deploy(programs.ACTIVATOR, accounts["activator"], [*needed, scaler])
-        self._serve(programs.ACTIVATOR, [activator])
-        webhook = self._serve(
-            programs.WEBHOOK, [self._deploy(programs.WEBHOOK, accounts["controller"], [*needed, *finalized])]
-        )
-        for part, manifest in programs.webhooks(self._ns, webhook.metadata.name).items():
-            kind = MutatingWebhookConfiguration if part == "defaulting" else ValidatingWebhookConfiguration
-            kind(f"{name}-{part}", **manifest, opts=self._child)
 
-        route = self._gateway(args, accounts[gateway.NAME], definitions)
-        port = args.get("http_port", 80)
-        url = f"http://{{name}}-{{namespace}}.{args['domain']}{'' if port == 80 else f':{port}'}/"
-        self.url_pattern = route.id.apply(lambda _: url)
-        self.register_outputs({"urlPattern": self.url_pattern})
-
-    def _after(self, depends_on: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, depends_on=depends_on)
-
-    def _settings(self, args: KnativeArgs) -> list[pulumi.Resource]:
-        found = programs.config_maps(
-            self._ns,
-            args["domain"],
-            args.get("stable_window", STABLE_WINDOW),
-            args.get("scale_to_zero_grace_period", SCALE_TO_ZERO_GRACE_PERIOD),
-            args.get("registry", ""),
-        )
-        maps = [ConfigMap(f"{self._name}-{name}", **each, opts=self._child) for name, each in found.items()]
-        # Empty: the webhook makes its certificate itself, and renews it.
-        certificate: Manifest = {"metadata": metadata(programs.CERTIFICATE, self._ns, "knative", "webhook")}
-        return [*maps, Secret(f"{self._name}-{programs.CERTIFICATE}", **certificate, opts=self._child)]
-
-    def _grant(self, part: str, role: Manifest, account: pulumi.Input[str]) -> list[pulumi.Resource]:
-        made = ClusterRole(f"{self._name}-{part}-role", **role, opts=self._child)
-        meta = {**role["metadata"]}
-        bound = binding(meta, "ClusterRole", made.metadata.name, account, self._ns)
-        return [ClusterRoleBinding(f"{self._name}-{part}-binding", **bound, opts=self._child)]
-
-    def _grant_in_namespace(self, part: str, role: Manifest, account: pulumi.Input[str]) -> list[pulumi.Resource]:
-        made = Role(f"{self._name}-{part}-own-role", **role, opts=self._child)
-        bound = binding({**role["metadata"]}, "Role", made.metadata.name, account, self._ns)
-        return [RoleBinding(f"{self._name}-{part}-own-binding", **bound, opts=self._child)]
-
-    def _define(self, definition: Definition, after: list[pulumi.Resource]) -> pulumi.Resource:
-        manifest = custom_resource_definition(definition)
-        return CustomResourceDefinition(f"{self._name}-{definition.plural}", **manifest, opts=self._after(after))
-
-    def _deploy(
-        self, program: Program, account: pulumi.Input[str], needed: list[pulumi.Resource], skip_await: bool = False
-    ) -> Deployment:
-        manifest = programs.deployment(program, self._ns, account)
-        if skip_await:
-            manifest["metadata"]["annotations"] = dict(SKIP_AWAIT)
-        return Deployment(f"{self._name}-{program.name}", **manifest, opts=self._after(needed))
-
-    def _serve(self, program: Program, after: list[pulumi.Resource]) -> Service:
-        """Declare the Service of a program, which is awaited until the program answers."""
-        return Service(
-            f"{self._name}-{program.service}-service", **programs.service(program, self._ns), opts=self._after(after)
-        )
-
-    def _gateway(self, args: KnativeArgs, account: pulumi.Input[str], definitions: list[pulumi.Resource]) -> Ingress:
-        name = f"{self._name}-gateway"
-        policy = NetworkPolicy(
-            f"{name}-policy", **gateway.network_policy(self._ns, args.get("ingress_namespace")), opts=self._child
-        )
-        needed = [policy, *self._grant("gateway", gateway.cluster_role(), account), *definitions]
-        deployed = Deployment(name, **gateway.deployment(self._ns, account, NAMESPACE), opts=self._after(needed))
-        internal = gateway.service(gateway.INTERNAL, self._ns, "internal")
-        Service(f"{name}-internal", **internal, opts=self._after([deployed]))
-        public = Service(
-            f"{name}-service", **gateway.service(gateway.NAME, self._ns, "public"), opts=self._after([deployed])
-        )
-        return Ingress(
-            f"{name}-ingress",
-            **gateway.ingress(self._ns, public.metadata.name, args["domain"], args["ingress_class"]),
-            opts=self._child,
-        )
+KNATIVE = Addon(
+    name="knative",
+    what="Knative Serving",
+    options=KnativeOptions,
+    component="Knative",
+    namespaces=(NAMESPACE,),
+    needs=("ingress",),
+    outputs={"knative_url": "url_pattern"},
+    exemptions={
+        "rbac-secrets": {
+            "ClusterRole knative-serving-controller": _PULLER,
+            "ClusterRole knative-serving-gateway": _CERTIFICATES,
+            "ClusterRoleBinding knative-serving-controller": _PULLER,
+            "ClusterRoleBinding knative-serving-gateway": _CERTIFICATES,
+            "Role knative-serving/knative-serving-activator": _ACTIVATOR,
+            "RoleBinding knative-serving/knative-serving-activator": _ACTIVATOR,
+        },
+        "service-account-token": {
+            f"Deployment knative-serving/{program}": "It watches Knative's objects."
+            for program in ("activator", "autoscaler", "controller", "gateway", "webhook")
+        },
+    },
+)

@@ -71,6 +71,8 @@ def custom_resource_definition(definition: Definition) -> Manifest:
     It has no schema: what is in an object is completed and checked by Knative's webhook, which drops fields that it
     doesn't know. Upstream's has one, of which ``kubectl explain`` tells, and which finds such fields; all are 360 kB.
     """
+    # An empty list would be a change in each preview: the API server leaves it out.
+    short_names = {"shortNames": list(definition.short_names)} if definition.short_names else {}
     columns = [
         *definition.columns,
         ("Ready", ".status.conditions[?(@.type=='Ready')].status"),
@@ -86,7 +88,7 @@ def custom_resource_definition(definition: Definition) -> Manifest:
                 "listKind": f"{definition.kind}List",
                 "plural": definition.plural,
                 "singular": definition.kind.lower(),
-                "shortNames": list(definition.short_names),
+                **short_names,
                 "categories": ["knative", "all"] if definition.group == SERVING else ["knative-internal"],
             },
             "versions": [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from components.addons.ingress import IMAGE
+from components.addons.ingress.component import IMAGE
 from components.addons.knative.definitions import NETWORKING
 from components.manifests import (
     CONTAINER_SECURITY,

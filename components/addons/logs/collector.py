@@ -5,11 +5,10 @@ import json
 import pulumi
 
 from components.addons import dns
-from components.addons.logs import loki
+from components.addons.logs import COLLECTOR_NAMESPACE, NAMESPACE, loki
 from components.manifests import CONTAINER_SECURITY, Manifest, labels, metadata, selector
 
 IMAGE = "docker.io/otel/opentelemetry-collector-k8s:0.149.0"
-NAMESPACE = "logs-collector"
 NAME = "otel-collector"
 HEALTH_PORT = 13133
 PODS = "/var/log/pods"
@@ -65,7 +64,7 @@ def config(url: str) -> str:
                 "file_log": {
                     "include": [f"{PODS}/*/*/*.log", f"{PODS}/*/*/*.log.*"],  # the latter are rotated ones
                     # Those that are being compressed or are compressed, and its own: a failure would feed itself.
-                    "exclude": [f"{PODS}/*/*/*.tmp", f"{PODS}/*/*/*.gz", f"{PODS}/{NAMESPACE}_*/*/*"],
+                    "exclude": [f"{PODS}/*/*/*.tmp", f"{PODS}/*/*/*.gz", f"{PODS}/{COLLECTOR_NAMESPACE}_*/*/*"],
                     "start_at": "beginning",
                     "include_file_name": False,
                     "include_file_path": True,
@@ -224,7 +223,7 @@ def _container() -> Manifest:
 def network_policy(ns: pulumi.Input[str]) -> Manifest:
     """Return the NetworkPolicy that lets nobody in, and out to Loki only, by its name."""
     kept = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": loki.NAMESPACE}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
         "podSelector": {"matchLabels": selector(loki.NAME)},
     }
     return {

@@ -4,6 +4,7 @@ import json
 
 import pulumi
 
+from components.addons.logs import NAMESPACE
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -14,7 +15,6 @@ from components.manifests import (
 )
 
 IMAGE = "docker.io/grafana/loki:3.7.8"
-NAMESPACE = "logs"
 NAME = "loki"
 PORT = 3100
 GRPC_PORT = 9095

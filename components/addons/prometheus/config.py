@@ -45,9 +45,9 @@ def prometheus(host: str, retention: str, size: str, *, verify_kubelets: bool) -
         {
             "global": {"scrape_interval": INTERVAL, "scrape_timeout": "10s", "evaluation_interval": INTERVAL},
             "rule_files": [f"{CONFIG}/rules.yml"],
-            "storage": {"tsdb": {"retention": {"time": retention, "size": f"{octets(size) * 8 // 10}B"}}},
+            "storage": {"tsdb": {"retention": {"time": retention, "size": f"{in_bytes(size) * 8 // 10}B"}}},
             "scrape_configs": [
-                itself(host),
+                own_metrics(host),
                 api_server(account),
                 kubelet("kubelet", "/metrics", kubelets),
                 kubelet("resource", "/metrics/resource", kubelets),
@@ -89,7 +89,7 @@ def client(host: str) -> Section:
     }
 
 
-def itself(host: str) -> Section:
+def own_metrics(host: str) -> Section:
     """Return the job that scrapes Prometheus."""
     targets = [{"targets": [f"127.0.0.1:{PORT}"]}]
     return {"job_name": "prometheus", "scheme": "https", **client(host), "static_configs": targets}
@@ -166,7 +166,7 @@ def pods(job: str, selector: str) -> Section:
     }
 
 
-def octets(quantity: str) -> int:
+def in_bytes(quantity: str) -> int:
     """Return the number of bytes of a Kubernetes quantity: ``1.5Ki`` → 1536.
 
     Raises:

@@ -1,0 +1,40 @@
+"""Configurations that together make every kind of resource that the program can make."""
+
+from typing import Any
+
+from components.addons import ADDONS
+from tests.graph.recorder import READY
+
+ACME = {"server": "https://ca.example.com/directory", "email": "me@example.com"}
+RIGHTS = {"viewers": ["account:viewer"], "editors": ["alice"], "admins": ["group:ops"]}
+NO_ADDONS = {addon.name: False for addon in ADDONS}
+ALL_ADDONS: dict[str, Any] = {
+    **{addon.name: True for addon in ADDONS},
+    "cert": {"acme": ACME},
+    "cilium": {"hubble": True},
+    "rbac": RIGHTS,
+}
+CHART = {"name": "shop", "chart": "oci://example.com/shop", "version": "1.2.3"}
+
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "bare": {"sites": READY, "addons": NO_ADDONS},
+    "a site with TLS": {"sites": [{"name": "inspiration", "tls": True}]},
+    "node ports": {"addons": {"ingress": {"nodePorts": {"http": 30080, "https": 30443}}}},
+    "embedded dashboard": {"addons": {"dashboard": {"kind": "kube-web-view"}}},
+    "administrator": {"addons": {"dashboard": {"access": "admin"}}},
+    "traefik's own kinds": {"addons": {"ingress": False, "prometheus": True}},
+    "gateway": {
+        "ingress": {"passthrough": "gateway", "gateway": "gateways/public"},
+        "addons": {"ingress": False, "prometheus": True},
+    },
+    "a registry for some": {"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}},
+    "all addons": {"addons": ALL_ADDONS},
+    "all addons by default": {"addons": {addon.name: True for addon in ADDONS}},
+    "rights in one namespace": {"addons": {"rbac": {**RIGHTS, "namespaces": ["shop"]}}},
+    "a chart": {"charts": [CHART]},
+}
+"""By what they show. Each keeps the policies, too, on a cluster whose own controller is `TRAEFIK`'s."""
+
+TRAEFIK = "traefik.io/ingress-controller"
+"""Controller of the cluster's IngressClass where the addon is off: it has kinds of its own."""
