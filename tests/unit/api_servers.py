@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http.client import HTTPConnection
@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,9 +23,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from settings.cluster_facts import PATHS
+from settings.cluster_facts import NAMESPACES, VERSION
 
-NAMESPACES = {"items": [{"metadata": {"name": "default"}}]}
+Answers = Mapping[str, tuple[int, Any]]
+"""Path to status and body."""
+
+DEFAULT_NAMESPACE: Answers = {NAMESPACES: (200, {"items": [{"metadata": {"name": "default"}}]})}
 
 
 class Authority:
@@ -88,18 +92,17 @@ class Asked:
 
 
 class ApiServer(ThreadingHTTPServer):
-    """Answers as it is told: path to status and body; what it isn't told of doesn't exist."""
+    """Answers as it is told; what it isn't told of doesn't exist."""
 
     daemon_threads = True
 
-    def __init__(self, tls: ssl.SSLContext | None = None, **answers: tuple[int, Any]) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, answers: Answers) -> None:
         super().__init__(("127.0.0.1", 0), ApiHandler)
         if tls:
             # The handshake is for the thread of the request.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server_port}"
-        version = {"version": (200, {"major": "1", "minor": "37"})}
-        self.answers = {PATHS[name]: answer for name, answer in {**version, **answers}.items()}
+        self.answers = {VERSION: (200, {"major": "1", "minor": "37"}), **answers}
         self.busy = 0
         """How often it says first that it isn't ready."""
         self.asked: list[Asked] = []
@@ -196,8 +199,8 @@ def _run(server: ThreadingHTTPServer, started: list[ThreadingHTTPServer]) -> Non
 
 @pytest.fixture
 def serve(started: list[ThreadingHTTPServer]) -> Callable[..., ApiServer]:
-    def start(tls: ssl.SSLContext | None = None, **answers: tuple[int, Any]) -> ApiServer:
-        server = ApiServer(tls, **answers)
+    def start(tls: ssl.SSLContext | None = None, answers: Answers = MappingProxyType({})) -> ApiServer:
+        server = ApiServer(tls, answers)
         _run(server, started)
         return server
 

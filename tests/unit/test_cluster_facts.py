@@ -4,7 +4,21 @@ from typing import Any
 
 import pytest
 
-from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistry, FoundService, Node, facts_of, refusal
+from settings.cluster_facts import (
+    DAEMON_SETS,
+    DETECTED,
+    NAMESPACES,
+    NODES,
+    SERVICES,
+    VERSION,
+    ClusterFacts,
+    Found,
+    FoundService,
+    Node,
+    facts_of,
+    refusal,
+    registry_host,
+)
 
 OURS = {"app.kubernetes.io/part-of": "inspiration", "app.kubernetes.io/instance": "dev"}
 THEIRS = OURS | {"app.kubernetes.io/instance": "prod"}
@@ -12,8 +26,13 @@ OLDER = {"app.kubernetes.io/part-of": "inspiration"}
 SOMEBODY = {"app.kubernetes.io/part-of": "shop", "app.kubernetes.io/instance": "dev"}
 
 
-def known(**documents: Any) -> ClusterFacts:
-    return facts_of(documents, "dev", {})
+def known(path: str, answer: Any) -> ClusterFacts:
+    return facts_of({path: answer}, "dev", {})
+
+
+def seen(addon: str, answer: Any) -> tuple[Found, ...]:
+    """What has to do with ``addon``, by the answer that its detection asks for."""
+    return known(DETECTED[addon].path, answer).of(addon)
 
 
 def thing(name: str, labels: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
@@ -25,9 +44,10 @@ def items(*things: dict[str, Any]) -> dict[str, Any]:
     return {"items": list(things)}
 
 
-def test_an_empty_cluster() -> None:
-    assert known() == ClusterFacts("dev")
-    assert known(namespaces={"items": None}, registry=None) == ClusterFacts("dev")
+@pytest.mark.parametrize("answer", [None, {"items": None}, {"items": []}, {}])
+@pytest.mark.parametrize("path", [NAMESPACES, *(each.path for each in DETECTED.values())])
+def test_an_empty_cluster(path: str, answer: Any) -> None:
+    assert known(path, answer) == ClusterFacts("dev", found=dict.fromkeys(DETECTED, ()))
 
 
 @pytest.mark.parametrize(
@@ -42,13 +62,15 @@ def test_an_empty_cluster() -> None:
     ],
 )
 def test_whose_it_is(labels: dict[str, str] | None, stack: str | None, foreign: bool) -> None:
-    facts = known(namespaces=items(thing("blog", labels)))
+    facts = known(NAMESPACES, items(thing("blog", labels)))
     assert facts.namespaces == (Found("blog", stack),)
     assert facts.foreign(facts.namespaces[0]) is foreign
 
 
-def test_what_is_not_there_is_nobodys() -> None:
-    assert not known().foreign(known().metrics_api)
+def test_what_others_have_made() -> None:
+    classes = items(thing("slow", OURS), thing("fast"), thing("faster", THEIRS))
+    facts = known(DETECTED["storage"].path, classes)
+    assert [each.name for each in facts.others("storage")] == ["fast", "faster"]
 
 
 @pytest.mark.parametrize(
@@ -62,28 +84,23 @@ def test_what_is_not_there_is_nobodys() -> None:
     ],
 )
 def test_the_version(version: dict[str, str] | None, expected: tuple[int, int] | None) -> None:
-    assert known(version=version).version == expected
+    assert known(VERSION, version).version == expected
 
 
 @pytest.mark.parametrize(
-    ("annotations", "default"),
+    ("addon", "annotations", "default"),
     [
-        (None, False),
-        ({"storageclass.kubernetes.io/is-default-class": "true"}, True),
-        ({"storageclass.kubernetes.io/is-default-class": "false"}, False),
-        ({"storageclass.beta.kubernetes.io/is-default-class": "true"}, True),
-        ({"ingressclass.kubernetes.io/is-default-class": "true"}, False),
+        ("storage", None, False),
+        ("storage", {"storageclass.kubernetes.io/is-default-class": "true"}, True),
+        ("storage", {"storageclass.kubernetes.io/is-default-class": "false"}, False),
+        ("storage", {"storageclass.beta.kubernetes.io/is-default-class": "true"}, True),
+        ("ingress", {"ingressclass.kubernetes.io/is-default-class": "true"}, True),
+        ("ingress", {"ingressclass.kubernetes.io/is-default-class": "false"}, False),
     ],
 )
-def test_the_default_storage_class(annotations: dict[str, str] | None, default: bool) -> None:
-    facts = known(storage_classes=items(thing("fast", annotations=annotations)))
-    assert facts.storage_classes == (FoundClass("fast", None, default),)
-
-
-def test_the_default_ingress_class() -> None:
-    default = {"ingressclass.kubernetes.io/is-default-class": "true"}
-    facts = known(ingress_classes=items(thing("public", annotations=default), thing("nginx", OURS)))
-    assert facts.ingress_classes == (FoundClass("public", None, True), FoundClass("nginx", "dev", False))
+def test_the_default_class(addon: str, annotations: dict[str, str] | None, default: bool) -> None:
+    classes = items(thing("fast", annotations=annotations), thing("nginx", OURS))
+    assert seen(addon, classes) == (Found("fast", default=default), Found("nginx", "dev"))
 
 
 @pytest.mark.parametrize(
@@ -96,14 +113,15 @@ def test_the_default_ingress_class() -> None:
     ],
 )
 def test_the_dns(namespace: str, name: str, labels: dict[str, str], dns: bool) -> None:
-    [service] = known(services=items(thing(name, labels, metadata={"namespace": namespace}))).services
-    assert service.dns is dns
+    service = thing(name, labels, metadata={"namespace": namespace})
+    assert seen("dns", items(service)) == ((Found(name),) if dns else ())
+    assert [each.name for each in known(SERVICES, items(service)).services] == [name]
 
 
 def test_the_ports_of_the_nodes() -> None:
     spec = {"ports": [{"port": 80, "nodePort": 30080}, {"port": 443}], "healthCheckNodePort": 30090}
-    facts = known(services=items(thing("web", metadata={"namespace": "shop"}, spec=spec)))
-    assert facts.services == (FoundService("web", None, "shop", False, frozenset({30080, 30090})),)
+    facts = known(SERVICES, items(thing("web", metadata={"namespace": "shop"}, spec=spec)))
+    assert facts.services == (FoundService("web", namespace="shop", node_ports=frozenset({30080, 30090})),)
 
 
 @pytest.mark.parametrize(
@@ -119,12 +137,12 @@ def test_the_ports_of_the_nodes() -> None:
     ],
 )
 def test_the_registry(data: dict[str, str] | None, host: str | None) -> None:
-    facts = known(registry=thing("local-registry-hosting", data=data))
-    assert facts.registry == FoundRegistry("local-registry-hosting", None, host)
+    [found] = seen("registry", thing("local-registry-hosting", data=data))
+    assert registry_host(found) == host
 
 
 def test_the_metrics_api() -> None:
-    assert known(metrics_api=thing("v1beta1.metrics.k8s.io")).metrics_api == Found("v1beta1.metrics.k8s.io")
+    assert seen("metrics-server", thing("v1beta1.metrics.k8s.io")) == (Found("v1beta1.metrics.k8s.io"),)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +175,8 @@ def test_the_nodes(annotations: Any, spec: Any, overlay: tuple[str, ...]) -> Non
         {"type": "Hostname", "address": "one"},
     ]
     one = thing("one", annotations=annotations, spec=spec, status={"addresses": addresses})
-    assert known(nodes=items(one)).nodes == (Node(("10.0.0.1", "9.9.9.9"), overlay),)
-    assert known(nodes=items(thing("two"))).nodes == (Node(),)
+    assert known(NODES, items(one)).nodes == (Node(("10.0.0.1", "9.9.9.9"), overlay),)
+    assert known(NODES, items(thing("two"))).nodes == (Node(),)
 
 
 @pytest.mark.parametrize(
@@ -179,12 +197,12 @@ def test_the_nodes(annotations: Any, spec: Any, overlay: tuple[str, ...]) -> Non
 )
 def test_what_enforces_network_policies(name: str, arguments: list[str], enforces: bool) -> None:
     spec = {"template": {"spec": {"containers": [{"name": "a"}, {"name": "b", "args": arguments}]}}}
-    assert known(daemon_sets=items(thing("other"), thing(name, spec=spec))).enforces_policies is enforces
+    assert known(DAEMON_SETS, items(thing("other"), thing(name, spec=spec))).enforces_policies is enforces
 
 
 @pytest.mark.parametrize(("version", "enforces"), [("v1.33.1+k3s1", True), ("v1.37.0", False)])
 def test_k3s_enforces_network_policies(version: str, enforces: bool) -> None:
-    assert known(version={"major": "1", "minor": "33", "gitVersion": version}).enforces_policies is enforces
+    assert known(VERSION, {"major": "1", "minor": "33", "gitVersion": version}).enforces_policies is enforces
 
 
 @pytest.mark.parametrize(

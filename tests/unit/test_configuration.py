@@ -1,86 +1,120 @@
-"""What ``Pulumi.yaml`` says of the configuration is what the settings take, and the pages are made of it."""
+"""What ``Pulumi.yaml`` and the page say of the configuration is of today, and the settings take it."""
 
-from collections.abc import Iterator
-from typing import Any
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, get_origin
 
 import pytest
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from pydantic.fields import FieldInfo
 
-from docs.configuration import PAGE, README, Option, keys, options, page, schema, summary, updated
+from components.addons import ADDONS
+from components.options import DOMAIN, default_text, nested
+from docs.configuration import PAGE, SCHEMA, options, page, schema, updated
 from settings import Settings
-from settings.addons import Detected
-from settings.problems import nested
+from settings.problems import Path, dotted
+from tests.unit.test_settings import KUBECONFIG, load
+from tests.unit.test_settings import project as project
+from tests.unit.test_settings_errors import problems
 
-DOCUMENTED = {
-    (key, *option.path): option for key, entry in schema().items() for option in options(entry["description"])
+BASE: Mapping[str, Any] = {
+    "sites": [{"name": "a"}],
+    "addons": {
+        **{addon.name: {} for addon in ADDONS},
+        "ingress": {"nodePorts": {"http": 30080, "https": 30443}},
+        "cert": {"acme": {"email": "me@example.com"}},
+    },
+    "charts": [{"name": "c", "chart": "oci://example.com/c", "version": "1.0.0"}],
 }
+"""Has room for each option, and none that could be left out."""
 
 
-def taken(model: type[BaseModel], *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """What a model takes: each path, with its default where that is a plain value."""
+def taken(model: type[BaseModel], *path: int | str) -> Iterator[tuple[Path, str, FieldInfo]]:
+    """What a model takes: where each option is, those of lists in the first item, and its name in Python."""
     for name, field in model.model_fields.items():
-        key = field.alias or name
-        inner = nested(field)
-        if issubclass(model, Detected) and key == "auto":
-            continue  # said once, of all addons
-        if path:
-            yield (*path, key), None if inner or field.default is PydanticUndefined else field.default
-        if inner:
-            yield from taken(inner, *path, key)
+        place = (*path, field.alias or name)
+        yield place, name, field
+        if inner := nested(field):
+            yield from taken(inner, *place, *([0] if get_origin(field.annotation) is list else []))
 
 
-def test_the_options_are_those_that_the_settings_take() -> None:
-    assert list(DOCUMENTED) == [path for path, _ in taken(Settings)]
+TAKEN = list(taken(Settings))
 
 
-def test_their_defaults_are_those_of_the_settings() -> None:
-    plain = {path: value for path, value in taken(Settings) if isinstance(value, str | int)}
-    assert len(plain) > 30
-    assert {path: DOCUMENTED[path].default for path in plain} == {
-        path: str(value).lower() if isinstance(value, bool) else str(value) for path, value in plain.items()
-    }
+def with_option(place: Path, value: object) -> dict[str, Any]:
+    """`BASE` with an option that is in none of its maps."""
+    config = copy.deepcopy(dict(BASE))
+    inner: Any = config
+    for part in place[:-1]:
+        inner = inner.setdefault(part, {}) if isinstance(inner, dict) else inner[part]
+    assert place[-1] not in inner
+    inner[place[-1]] = value
+    return config
 
 
-def test_an_addon_is_on_as_the_default_of_all_says() -> None:
-    by_default = schema()["addons"]["default"]
-    said = {path[1]: option.default for path, option in DOCUMENTED.items() if path[0] == "addons" and len(path) == 2}
-    assert said == {name: str(by_default.get(name, False)).lower() for name in said}
+def documented() -> Iterator[tuple[Path, object]]:
+    """Yield each option that is no map with its default, where that is a value, or made of other ones."""
+    for place, _, field in TAKEN:
+        text = default_text(field)
+        if text is None and isinstance(field.default, str | int) and not nested(field):
+            yield place, field.default
+        elif text and "<" in text and " " not in text:
+            names = {"sites": "a", "charts": "c"}
+            yield place, text.replace(DOMAIN, "localhost").replace("<name>", names.get(str(place[0]), ""))
 
 
-def test_each_key_has_a_type_and_a_text() -> None:
-    for key, entry in schema().items():
-        assert entry["type"], key
-        assert summary(entry["description"]).endswith("."), key
-    assert [path for path, option in DOCUMENTED.items() if not option.what] == []
+DOCUMENTED = list(documented())
 
 
-def test_the_pages_are_made_of_it() -> None:
-    assert updated(README.read_text()) == README.read_text(), "run .venv/bin/python -m docs.configuration"
+def test_they_are_of_today() -> None:
+    assert updated(SCHEMA.read_text()) == SCHEMA.read_text(), "run .venv/bin/python -m docs.configuration"
     assert page() == PAGE.read_text(), "run .venv/bin/python -m docs.configuration"
 
 
+def test_each_option_says_what_it_is_and_what_is_allowed() -> None:
+    assert [option.path for option in options(Settings) if not option.what] == []
+    assert [option.path for option in options(Settings) if option.allowed in ("a text", "a map")] == [
+        ("kubeconfig",),
+        ("context",),
+    ]
+
+
 def test_no_cell_of_the_tables_is_a_wall_of_text() -> None:
-    cells = [cell for line in (keys() + page()).splitlines() if line.startswith("|") for cell in line.split("|")]
-    assert max(map(len, cells)) < 260
+    assert max(len(cell) for line in page().splitlines() if line.startswith("|") for cell in line.split("|")) < 270
 
 
-@pytest.mark.parametrize(
-    ("description", "begin", "expected"),
-    [
-        ("Just text.\nAnd more - of it.", "Just text. And more - of it.", []),
-        (
-            "Maps.\n- a: one; default 1\n  - in-a: two\n    lines; default\n    the last\n- b: none\n",
-            "Maps.",
-            [
-                Option(("a",), "one", "1"),
-                Option(("a", "in-a"), "two lines", "the last"),
-                Option(("b",), "none", ""),
-            ],
-        ),
-        ("A.\n- a: x; default y; default z", "A.", [Option(("a",), "x; default y", "z")]),
-    ],
-)
-def test_a_description_lists_its_options(description: str, begin: str, expected: list[Option]) -> None:
-    assert summary(description) == begin
-    assert list(options(description)) == expected
+def test_pulumi_takes_the_types() -> None:
+    kinds = {"string": str, "array": list, "object": dict}
+    for key, entry in schema().items():
+        # Source: configTypeDeclaration in sdk/go/common/workspace/project.json of Pulumi.
+        assert entry.keys() <= {"type", "items", "description", "default"}, key
+        assert isinstance(entry["default"], kinds[entry["type"]]), key
+        assert ("items" in entry) is (entry["type"] == "array"), key
+
+
+def test_the_defaults_that_pulumi_hands_over_are_those_of_the_settings() -> None:
+    assert load({key: entry["default"] for key, entry in schema().items()} | {"kubeconfig": KUBECONFIG}) == load({})
+
+
+def test_an_addon_is_by_default_what_its_row_says() -> None:
+    switches = {option.path[1]: option.default for option in options(Settings) if option.path[:-1] == ("addons",)}
+    assert switches.keys() == {addon.name for addon in ADDONS}
+    for name, default in switches.items():
+        assert load({"addons": {name: default if default == "auto" else json.loads(default)}}) == load({}), name
+
+
+@pytest.mark.parametrize(("place", "default"), DOCUMENTED, ids=lambda value: str(value))
+def test_a_default_that_is_given_changes_nothing(place: Path, default: object) -> None:
+    assert load(with_option(place, default)) == load(BASE)
+
+
+def test_most_options_have_such_a_default() -> None:
+    assert len(DOCUMENTED) > len(TAKEN) / 2
+
+
+@pytest.mark.parametrize(("place", "name"), [(place, name) for place, name, _ in TAKEN if place[-1] != name])
+def test_the_name_of_an_option_in_python_is_none_in_the_configuration(place: Path, name: str) -> None:
+    own = (*place[:-1], name)
+    [line] = problems(with_option(own, True))
+    assert line.startswith(f"{dotted(own)}: unknown key; did you mean {place[-1]}? allowed: ")

@@ -1,70 +1,61 @@
-"""A chart as an addon, as data: what it asks Pulumi for, and that it's pinned."""
+"""A chart of the configuration, as data: what it asks Pulumi for, and that it's pinned."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pulumi
 import pytest
 
-from components.addons.chart import ChartAddon, ChartAddonArgs, unpinned
-from components.addons.chart_objects import forced
+from components.chart import ChartAddon
+from components.chart_objects import forced
+from components.chart_options import ChartOptions, PodSecurity, unpinned
 from tests.graph.recorder import Cloud, Recording, record
 
+REMOTE = {"name": "blog", "chart": "wordpress", "version": "1.2.3", "repository": "https://charts.example.com"}
 
-def registered(args: ChartAddonArgs) -> Recording:
-    """What a component with the arguments registers."""
+
+def registered(**options: Any) -> Recording:
+    """What a component with the options registers."""
 
     def program() -> None:
-        ChartAddon("blog", args)
+        ChartAddon("blog", ChartOptions(**{**REMOTE, **options}))
 
     return record(program, Cloud(preview=False))
 
 
 def test_a_chart_of_a_repository() -> None:
-    found = registered(
-        {
-            "chart": "wordpress",
-            "version": "1.2.3",
-            "repository": "https://charts.example.com",
-            "namespace": "blog",
-            "values": {"replicas": 2},
-        }
-    )
+    found = registered(values={"replicas": 2}, namespace="web")
     chart = found.find("Chart", "blog-chart")
     home = found.find("Namespace", "blog-namespace")
     addon = found.find("ChartAddon", "blog")
     assert {chart.parent, home.parent} == {addon.urn}
     assert chart.property_dependencies["namespace"] == {home.urn}
-    assert found.outputs[addon.urn] == {"namespace": "blog"}
+    assert found.outputs[addon.urn] == {"namespace": "web"}
     assert chart.inputs == {
         "name": "blog",
         "chart": "wordpress",
         "version": "1.2.3",
         "repositoryOpts": {"repo": "https://charts.example.com"},
-        "namespace": "blog",
+        "namespace": "web",
         "values": {"replicas": 2},
         "skipCrds": False,
     }
 
 
-def test_a_folder_needs_nothing_else() -> None:
-    found = registered({"chart": "charts/blog", "namespace": "blog", "crds": False})
-    inputs = {"name": "blog", "chart": "charts/blog", "namespace": "blog", "skipCrds": True}
+def test_a_folder_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "blog").mkdir()
+    (tmp_path / "blog" / "Chart.yaml").touch()
+    found = registered(chart="blog", version=None, repository=None, crds=False)
+    inputs = {"name": "blog", "chart": "blog", "namespace": "blog", "values": {}, "skipCrds": True}
     assert found.find("Chart", "blog-chart").inputs == inputs
 
 
 def test_a_release_of_helms_is_asked_for_the_same() -> None:
-    args: ChartAddonArgs = {
-        "chart": "wordpress",
-        "version": "1.2.3",
-        "repository": "https://charts.example.com",
-        "namespace": "blog",
-        "values": {"replicas": 2},
-    }
-    found = registered({**args, "hooks": True})
-    release = found.find("Release", "blog-chart")
+    found = registered(values={"replicas": 2}, hooks=True)
     assert found.outputs[found.find("ChartAddon", "blog").urn] == {"namespace": "blog"}
-    assert release.inputs == {
-        **registered(args).find("Chart", "blog-chart").inputs,
+    assert found.find("Release", "blog-chart").inputs == {
+        **registered(values={"replicas": 2}).find("Chart", "blog-chart").inputs,
         "compat": "true",
         "maxHistory": 10,
         "resetValues": True,
@@ -104,12 +95,9 @@ def test_the_chart_itself_stays_as_it_is() -> None:
     assert transformed(chart="wordpress") == {}
 
 
-@pytest.mark.parametrize("level", ["restricted", "baseline", "privileged"])
-def test_its_namespace_has_a_pod_security_standard(level: Any) -> None:
-    args: ChartAddonArgs = {"chart": "charts/blog", "namespace": "web"}
-    found = registered(args if level == "restricted" else {**args, "pod_security": level})
-    metadata = found.find("Namespace", "blog-namespace").inputs["metadata"]
-    assert metadata["name"] == "web"
+@pytest.mark.parametrize("level", get_args(PodSecurity))
+def test_its_namespace_has_a_pod_security_standard(level: str) -> None:
+    metadata = registered(pod_security=level).find("Namespace", "blog-namespace").inputs["metadata"]
     assert metadata["labels"]["pod-security.kubernetes.io/enforce"] == level
 
 
@@ -146,8 +134,3 @@ def test_a_range_is_no_version(version: str) -> None:
     assert unpinned("blog", version, "https://charts.example.com") == (
         f"version {version!r} of blog isn't exact: write one such as 1.2.3, without a range"
     )
-
-
-def test_the_component_refuses_what_isnt_pinned() -> None:
-    with pytest.raises(ValueError, match=r"^chart blog: wordpress needs a version: "):
-        ChartAddon("blog", {"chart": "wordpress", "repository": "https://charts.example.com", "namespace": "blog"})

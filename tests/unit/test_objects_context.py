@@ -43,7 +43,8 @@ def test_times_owners_modes_and_the_place_do_not_count(site: Path, tmp_path: Pat
     for path in [moved, *moved.rglob("*")]:
         path.chmod(0o700 if path.is_dir() else 0o600)
         os.utime(path, (1, 1))
-        os.chown(path, 12345, 54321)
+        if os.geteuid() == 0:
+            os.chown(path, 12345, 54321)
     assert digest(moved) == before
 
 

@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.addons.logs import collector, loki
-from components.manifests import CONTAINER_SECURITY
 
 URL = "http://loki.logs.svc:3100"
 TEMPLATES: dict[str, dict[str, Any]] = {
     "loki": loki.stateful_set("logs", "loki", "loki", {"sum": "1"})["spec"]["template"],
     "collector": collector.daemon_set("logs-collector", "otel-collector", {"sum": "1"}, "/state")["spec"]["template"],
 }
-EVERY = pytest.mark.parametrize("name", TEMPLATES)
 
 
 def container(name: str) -> dict[str, Any]:
@@ -49,21 +47,6 @@ def limits() -> dict[str, Any]:
     return json.loads(loki.config("3d"))["limits_config"]  # type: ignore[no-any-return]
 
 
-@EVERY
-def test_pods_have_no_token_and_no_way_to_more_rights(name: str) -> None:
-    assert TEMPLATES[name]["spec"]["automountServiceAccountToken"] is False
-    security = container(name)["securityContext"]
-    assert security["allowPrivilegeEscalation"] is False
-    assert security["readOnlyRootFilesystem"] is True
-    assert security["capabilities"]["drop"] == ["ALL"]
-    assert TEMPLATES[name]["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-
-
-def test_loki_is_restricted() -> None:
-    assert TEMPLATES["loki"]["spec"]["securityContext"]["runAsNonRoot"] is True
-    assert container("loki")["securityContext"] == CONTAINER_SECURITY
-
-
 def test_the_collector_is_root_without_capabilities_and_writes_to_its_state_only() -> None:
     assert TEMPLATES["collector"]["spec"]["securityContext"]["runAsUser"] == 0
     assert "add" not in container("collector")["securityContext"]["capabilities"]
@@ -73,28 +56,6 @@ def test_the_collector_is_root_without_capabilities_and_writes_to_its_state_only
         "pods": {"path": "/var/log/pods", "type": "Directory"},
         "state": {"path": "/state", "type": "DirectoryOrCreate"},
     }
-
-
-@EVERY
-def test_containers_mount_what_there_is(name: str) -> None:
-    assert mounts(name).keys() == volumes(name).keys()
-
-
-@EVERY
-def test_new_pods_when_the_configuration_changes(name: str) -> None:
-    assert TEMPLATES[name]["metadata"]["annotations"] == {"sum": "1"}
-
-
-@EVERY
-def test_images_have_complete_names_and_fixed_versions(name: str) -> None:
-    assert re.fullmatch(r"docker\.io/[\w-]+/[\w-]+:\d+\.\d+\.\d+", container(name)["image"])
-
-
-@EVERY
-def test_probes_ask_at_a_port_that_there_is(name: str) -> None:
-    [port] = container(name)["ports"]
-    asked = {container(name)[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "readiness", "liveness")}
-    assert asked == {port["name"]}
 
 
 def test_each_finds_its_configuration() -> None:
@@ -253,50 +214,24 @@ def test_the_collector_sends_to_the_service_of_loki() -> None:
 
 
 def test_only_the_collectors_reach_loki_and_they_only_that() -> None:
-    assert loki.network_policy("logs", "logs-collector", "otel-collector")["spec"] == {
-        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "loki"}},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [
-            {
-                "from": [
-                    {
-                        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "logs-collector"}},
-                        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "otel-collector"}},
-                    }
-                ],
-                "ports": [{"port": "http", "protocol": "TCP"}],
-            }
-        ],
-        "egress": [],
+    [rule] = loki.network_policy("logs", "logs-collector", "otel-collector")["spec"]["ingress"]
+    # Both in one item: two items would be one or the other.
+    assert rule["from"] == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "logs-collector"}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "otel-collector"}},
+        }
+    ]
+    collectors = collector.network_policy("logs-collector")["spec"]
+    assert collectors["ingress"] == []
+    to_loki, to_dns = collectors["egress"]
+    assert to_loki["to"] == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "logs"}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "loki"}},
+        }
+    ]
+    # 1053 is that of this program's CoreDNS, 53 that of others'.
+    assert {(each["port"], each["protocol"]) for each in to_dns["ports"]} == {
+        (port, protocol) for port in (53, 1053) for protocol in ("UDP", "TCP")
     }
-    assert collector.network_policy("logs-collector")["spec"] == {
-        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "otel-collector"}},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [],
-        "egress": [
-            {
-                "to": [
-                    {
-                        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "logs"}},
-                        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "loki"}},
-                    }
-                ],
-                "ports": [{"port": 3100, "protocol": "TCP"}],
-            },
-            {
-                "ports": [
-                    {"port": 53, "protocol": "UDP"},
-                    {"port": 53, "protocol": "TCP"},
-                    {"port": 1053, "protocol": "UDP"},
-                    {"port": 1053, "protocol": "TCP"},
-                ]
-            },
-        ],
-    }
-
-
-@pytest.mark.parametrize("storage_class", [None, "fast"])
-def test_the_claim_names_a_storage_class_only_if_there_is_one(storage_class: str | None) -> None:
-    spec = loki.volume_claim("logs", "10Gi", storage_class)["spec"]
-    assert spec["resources"] == {"requests": {"storage": "10Gi"}}
-    assert spec.get("storageClassName") == storage_class

@@ -4,63 +4,71 @@ from typing import Any
 
 import pytest
 
+from components.addons import ADDONS
+from components.addons import NAMESPACES as ADDON_NAMESPACES
+from components.addons.addon import Addon
+from components.addons.registry import REGISTRY
 from settings import Settings, SettingsError
-from settings.addons import AddonSettings
-from settings.cluster_facts import ClusterFacts, Found, FoundClass, FoundRegistry, FoundService, Node
-from settings.models import ADDON_NAMESPACES
-from settings.problems import keys
-from settings.resolution import FACT, NEEDS, resolve
+from settings.cluster_facts import DETECTED, NAMESPACES, NODES, ClusterFacts, Found, FoundService, Node
+from settings.resolution import resolve
 from tests.unit.test_settings import load
 from tests.unit.test_settings import project as project
 
-DNS = FoundService("kube-dns", None, "kube-system", True)
-LOCAL_PATH = FoundClass("local-path", None, True)
-STANDARD = FoundClass("standard", None, True)
-PLAIN = FoundClass("plain")
-PUBLIC = FoundClass("public", None, True)
-NGINX = FoundClass("nginx")
-HOSTING = FoundRegistry("local-registry-hosting", None, "localhost:5001")
+
+def hosting(host: str, stack: str | None = None) -> Found:
+    return Found("local-registry-hosting", stack, data={"localRegistryHosting.v1": f"host: {host}"})
+
+
+def service(name: str, namespace: str, *node_ports: int, stack: str | None = None) -> FoundService:
+    return FoundService(name, stack, namespace=namespace, node_ports=frozenset(node_ports))
+
+
+DNS = Found("kube-dns")
+STANDARD = Found("standard", default=True)
+PLAIN = Found("plain")
+PUBLIC = Found("public", default=True)
+NGINX = Found("nginx")
+OUR_NGINX = Found("nginx", "dev", default=True)
+HOSTING = hosting("localhost:5001")
 METRICS = Found("v1beta1.metrics.k8s.io")
 EMPTY: dict[str, Any] = {}
 MICROK8S: dict[str, Any] = {
-    "services": (DNS,),
-    "storage_classes": (FoundClass("microk8s-hostpath", None, True),),
-    "ingress_classes": (PUBLIC, NGINX),
-    "registry": FoundRegistry("local-registry-hosting", None, "localhost:32000"),
-    "metrics_api": METRICS,
+    "dns": (DNS,),
+    "storage": (Found("microk8s-hostpath", default=True),),
+    "ingress": (PUBLIC, NGINX),
+    "registry": (hosting("localhost:32000"),),
+    "metrics-server": (METRICS,),
 }
 K3S: dict[str, Any] = {
-    "services": (DNS,),
-    "storage_classes": (LOCAL_PATH,),
-    "ingress_classes": (FoundClass("traefik"),),
-    "metrics_api": METRICS,
+    "dns": (DNS,),
+    "storage": (Found("local-path", default=True),),
+    "ingress": (Found("traefik"),),
+    "metrics-server": (METRICS,),
 }
-KIND: dict[str, Any] = {
-    "namespaces": (Found("local-path-storage"),),
-    "services": (DNS,),
-    "storage_classes": (STANDARD,),
-}
+KIND: dict[str, Any] = {"namespaces": (Found("local-path-storage"),), "dns": (DNS,), "storage": (STANDARD,)}
 OURS: dict[str, Any] = {
     "namespaces": tuple(Found(name, "dev") for name in [*ADDON_NAMESPACES, "inspiration"]),
-    "services": (
-        FoundService("kube-dns", "dev", "kube-system", True),
-        FoundService("registry", "dev", "container-registry", False, frozenset({32000})),
-    ),
-    "storage_classes": (FoundClass("local-path", "dev", True),),
-    "ingress_classes": (FoundClass("nginx", "dev", True),),
-    "registry": FoundRegistry("local-registry-hosting", "dev", "localhost:32000"),
-    "metrics_api": Found("v1beta1.metrics.k8s.io", "dev"),
+    "services": (service("registry", "container-registry", 32000, stack="dev"),),
+    "dns": (Found("kube-dns", "dev"),),
+    "storage": (Found("local-path", "dev", default=True),),
+    "ingress": (OUR_NGINX,),
+    "registry": (hosting("localhost:32000", "dev"),),
+    "metrics-server": (Found(METRICS.name, "dev"),),
 }
 """The cluster after a first `up` of a stack on an empty one."""
 REFUSED = 'User "eve" cannot list that'
+DENIED = {each.path: REFUSED for each in DETECTED.values()}
+
+
+NODE_LOCAL_DNS = Found("kube-dns-upstream")
+"""What the NodeLocal DNSCache adds to a cluster, with the label of the cluster's DNS."""
 
 
 def resolved(config: dict[str, Any], facts: dict[str, Any]) -> Settings:
-    return resolve(load(config), ClusterFacts("dev", **facts))
-
-
-NODE_LOCAL_DNS = FoundService("kube-dns-upstream", None, "kube-system", True)
-"""What the NodeLocal DNSCache adds to a cluster, with the label of the cluster's DNS."""
+    """What is deployed on a cluster with ``facts``, by the name of the fact, or of the addon that it has to do with."""
+    found = {name: facts[name] for name in facts if name in DETECTED}
+    others = {name: facts[name] for name in facts if name not in DETECTED}
+    return resolve(load(config), ClusterFacts("dev", found=found, **others))
 
 
 def problems(config: dict[str, Any], facts: dict[str, Any]) -> list[str]:
@@ -77,7 +85,7 @@ def problems(config: dict[str, Any], facts: dict[str, Any]) -> list[str]:
         (MICROK8S, set(), "public", "localhost:32000"),
         (K3S, {"registry"}, "traefik", "localhost:32000"),
         (KIND, {"registry", "ingress"}, "nginx", "localhost:32000"),
-        (KIND | {"registry": HOSTING}, {"ingress"}, "nginx", "localhost:5001"),
+        (KIND | {"registry": (HOSTING,)}, {"ingress"}, "nginx", "localhost:5001"),
     ],
     ids=["empty", "after the first up", "microk8s", "k3s", "kind", "kind with a registry"],
 )
@@ -110,29 +118,28 @@ def test_a_registry_that_nobody_would_use_is_refused(address: str, on: object, e
 
 
 @pytest.mark.parametrize(
-    ("addon", "facts", "deployed"),
+    ("addon", "found", "deployed"),
     [
-        ("dns", {}, True),
-        ("dns", {"services": (FoundService("web"),)}, True),
-        ("dns", {"services": (FoundService("kube-dns", "dev", "kube-system", True),)}, True),
-        ("dns", {"services": (FoundService("kube-dns", "prod", "kube-system", True),)}, False),
-        ("dns", {"services": (FoundService("rke2-coredns", None, "kube-system", True),)}, False),
-        ("dns", {"services": (FoundService("kube-dns", "dev", "kube-system", True), NODE_LOCAL_DNS)}, True),
-        ("storage", {"storage_classes": (PLAIN,)}, True),
-        ("storage", {"storage_classes": (PLAIN, STANDARD)}, False),
-        ("storage", {"storage_classes": (STANDARD, FoundClass("local-path", "dev", True))}, True),
-        ("storage", {"storage_classes": (FoundClass("local-path", "prod", True),)}, False),
-        ("ingress", {"ingress_classes": (FoundClass("nginx", "dev", True), PUBLIC)}, True),
-        ("ingress", {"ingress_classes": (FoundClass("nginx", "prod", True),)}, False),
-        ("registry", {"registry": HOSTING}, False),
-        ("registry", {"registry": FoundRegistry("local-registry-hosting", "dev", "localhost:32000")}, True),
-        ("metrics-server", {}, True),
-        ("metrics-server", {"metrics_api": METRICS}, False),
-        ("metrics-server", {"metrics_api": Found(METRICS.name, "dev")}, True),
+        ("dns", [], True),
+        ("dns", [Found("kube-dns", "dev")], True),
+        ("dns", [Found("kube-dns", "prod")], False),
+        ("dns", [Found("rke2-coredns")], False),
+        ("dns", [Found("kube-dns", "dev"), NODE_LOCAL_DNS], True),
+        ("storage", [PLAIN], True),
+        ("storage", [PLAIN, STANDARD], False),
+        ("storage", [STANDARD, Found("local-path", "dev", default=True)], True),
+        ("storage", [Found("local-path", "prod", default=True)], False),
+        ("ingress", [OUR_NGINX, PUBLIC], True),
+        ("ingress", [Found("nginx", "prod", default=True)], False),
+        ("registry", [HOSTING], False),
+        ("registry", [hosting("localhost:32000", "dev")], True),
+        ("metrics-server", [], True),
+        ("metrics-server", [METRICS], False),
+        ("metrics-server", [Found(METRICS.name, "dev")], True),
     ],
 )
-def test_auto_deploys_what_nobody_else_has(addon: str, facts: dict[str, Any], deployed: bool) -> None:
-    settings = resolved({"addons": {addon: "auto"}}, facts)
+def test_auto_deploys_what_nobody_else_has(addon: str, found: list[Found], deployed: bool) -> None:
+    settings = resolved({"addons": {addon: "auto"}}, {addon: found})
     assert (addon in settings.addons.deployed) is deployed
 
 
@@ -142,41 +149,43 @@ def test_auto_deploys_what_nobody_else_has(addon: str, facts: dict[str, Any], de
         ("auto", (), "nginx", True),
         ("auto", (NGINX,), "nginx", False),
         ("auto", (PUBLIC, NGINX), "public", False),
-        ("auto", (FoundClass("nginx", "dev", True), PUBLIC), "nginx", True),
+        ("auto", (OUR_NGINX, PUBLIC), "nginx", True),
         ("public", (), "public", True),
         ("public", (NGINX,), "public", True),
         ("public", (PUBLIC,), "public", False),
-        ("public", (FoundClass("public", "dev", True),), "public", True),
-        ("public", (FoundClass("nginx", "dev", True), PUBLIC), "public", False),
+        ("public", (Found("public", "dev", default=True),), "public", True),
+        ("public", (OUR_NGINX, PUBLIC), "public", False),
     ],
 )
-def test_the_ingress_class(given: str, classes: tuple[FoundClass, ...], class_name: str, deployed: bool) -> None:
-    settings = resolved({"ingress": {"className": given}}, {"ingress_classes": classes})
-    assert (settings.ingress.class_name, settings.addons.ingress is not None) == (class_name, deployed)
+def test_the_ingress_class(given: str, classes: tuple[Found, ...], class_name: str, deployed: bool) -> None:
+    settings = resolved({"ingress": {"className": given}}, {"ingress": classes})
+    assert (settings.ingress.class_name, "ingress" in settings.addons.deployed) == (class_name, deployed)
 
 
 def test_without_the_addon_the_class_is_the_clusters() -> None:
-    facts = {"ingress_classes": (FoundClass("nginx", "dev", True), FoundClass("traefik"))}
+    facts = {"ingress": (OUR_NGINX, Found("traefik"))}
     assert resolved({"addons": {"ingress": False}}, facts).ingress.class_name == "traefik"
 
 
 @pytest.mark.parametrize(
-    ("registry", "hosting", "address", "deployed"),
+    ("registry", "found", "address", "deployed"),
     [
-        ({}, None, "localhost:32000", True),
-        ({"nodePort": 31000}, None, "localhost:31000", True),
-        ({"address": "localhost:32000"}, None, "localhost:32000", True),
+        ({}, [], "localhost:32000", True),
+        ({"nodePort": 31000}, [], "localhost:31000", True),
+        ({"address": "localhost:32000"}, [], "localhost:32000", True),
         # Below a prefix, and by another of its names, it is the addon's, too.
-        ({"address": "localhost:32000/team"}, None, "localhost:32000/team", True),
-        ({"address": "127.0.0.1:31000", "nodePort": 31000}, None, "127.0.0.1:31000", True),
-        ({"address": "ghcr.io/me"}, None, "ghcr.io/me", False),
-        ({"address": "ghcr.io/me"}, HOSTING, "ghcr.io/me", False),
-        ({}, HOSTING, "localhost:5001", False),
+        ({"address": "localhost:32000/team"}, [], "localhost:32000/team", True),
+        ({"address": "127.0.0.1:31000", "nodePort": 31000}, [], "127.0.0.1:31000", True),
+        ({"address": "ghcr.io/me"}, [], "ghcr.io/me", False),
+        ({"address": "ghcr.io/me"}, [HOSTING], "ghcr.io/me", False),
+        ({}, [HOSTING], "localhost:5001", False),
+        # It is there, and doesn't tell where.
+        ({}, [Found(HOSTING.name)], "localhost:32000", False),
     ],
 )
-def test_the_registry(registry: dict[str, Any], hosting: FoundRegistry | None, address: str, deployed: bool) -> None:
-    settings = resolved({"registry": registry}, {"registry": hosting})
-    assert (settings.registry.address, settings.addons.registry is not None) == (address, deployed)
+def test_the_registry(registry: dict[str, Any], found: list[Found], address: str, deployed: bool) -> None:
+    settings = resolved({"registry": registry}, {"registry": found})
+    assert (settings.registry.address, "registry" in settings.addons.deployed) == (address, deployed)
 
 
 def test_pages_behind_a_gateway_need_no_ingress_class() -> None:
@@ -186,7 +195,7 @@ def test_pages_behind_a_gateway_need_no_ingress_class() -> None:
 
 
 def test_a_registry_that_is_switched_off_is_the_clusters() -> None:
-    facts = {"registry": HOSTING}
+    facts = {"registry": (HOSTING,)}
     assert resolved({"addons": {"registry": False}}, facts).registry.address == "localhost:5001"
     assert resolved({"addons": {"registry": False}}, {}).registry.address == "localhost:32000"
 
@@ -211,7 +220,7 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         # Their namespaces are there as well, which is the same problem.
         {"addons": ON},
-        K3S | {"registry": HOSTING, "ingress_classes": (NGINX,), "namespaces": (Found("ingress"),)},
+        K3S | {"registry": (HOSTING,), "ingress": (NGINX,), "namespaces": (Found("ingress"),)},
         [
             f"addons.dns: the Service kube-dns is {USE}",
             f"addons.storage: the StorageClass local-path is {USE}",
@@ -222,13 +231,13 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (
         {"addons": {"dns": True}},
-        {"services": (FoundService("kube-dns", "prod", "kube-system", True),)},
+        {"dns": (Found("kube-dns", "prod"),)},
         ["addons.dns: the Service kube-dns is there already, of the stack prod; set it to auto or false"],
     ),
     (
         # It would be made, since the cluster has no default one.
         {},
-        {"storage_classes": (FoundClass("local-path"),)},
+        {"storage": (Found("local-path"),)},
         [f"addons.storage: the StorageClass local-path is {USE}"],
     ),
     (
@@ -250,28 +259,23 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (
         {},
-        {"services": (FoundService("web", None, "shop", False, frozenset({30080, 32000})),)},
+        {"services": (service("web", "shop", 30080, 32000),)},
         ["registry.nodePort: 32000 is taken by the Service shop/web; give another one"],
     ),
     (
         # Of this stack, but not the registry's.
         {"registry": {"nodePort": 31000}},
-        {"services": (FoundService("web", "dev", "blog", False, frozenset({31000})),)},
+        {"services": (service("web", "blog", 31000, stack="dev"),)},
         ["registry.nodePort: 31000 is taken by the Service blog/web; give another one"],
     ),
     (
         {"addons": {"ingress": {"nodePorts": {"http": 30080, "https": 30443}}}},
-        {
-            "services": (
-                FoundService("traefik", "dev", "ingress", False, frozenset({30080})),
-                FoundService("web", None, "shop", False, frozenset({30443})),
-            )
-        },
+        {"services": (service("traefik", "ingress", 30080, stack="dev"), service("web", "shop", 30443))},
         ["addons.ingress.nodePorts.https: 30443 is taken by the Service shop/web; give another one"],
     ),
     (
         {"addons": {"storage": False, "logs": True}},
-        {"storage_classes": (PLAIN, FoundClass("local-path", "dev", True))},
+        {"storage": (PLAIN, Found("local-path", "dev", default=True))},
         [
             "addons.storage: false given, and the cluster has no default StorageClass, which "
             "inspiration:addons.registry and inspiration:addons.logs need; "
@@ -280,7 +284,7 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (
         {"addons": {"ingress": False}},
-        {"ingress_classes": (FoundClass("nginx", "dev", True),)},
+        {"ingress": (OUR_NGINX,)},
         [
             "addons.ingress: false given, and the cluster has no IngressClass, which inspiration:sites and "
             "inspiration:addons.dashboard need; set it to auto or true"
@@ -288,7 +292,7 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (
         {"addons": {"ingress": False}, "ingress": {"className": "ngnix"}},
-        {"ingress_classes": (NGINX, PUBLIC)},
+        {"ingress": (NGINX, PUBLIC)},
         [
             'ingress.className: "ngnix" given, and there is no such IngressClass; allowed: auto, nginx, public; '
             "or set inspiration:addons.ingress to auto or true"
@@ -296,7 +300,7 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (
         {},
-        {"ingress_classes": (NGINX, FoundClass("traefik"))},
+        {"ingress": (NGINX, Found("traefik"))},
         [
             "ingress.className: auto given, and the cluster has several IngressClasses, and none is the only default "
             "one; allowed: nginx, traefik"
@@ -304,7 +308,7 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (
         {},
-        {"ingress_classes": (PUBLIC, FoundClass("traefik", None, True))},
+        {"ingress": (PUBLIC, Found("traefik", default=True))},
         [
             "ingress.className: auto given, and the cluster has several IngressClasses, and none is the only default "
             "one; allowed: public, traefik"
@@ -312,18 +316,18 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (
         {"addons": {"metrics-server": "auto"}},
-        {"denied": dict.fromkeys(("namespaces", *FACT.values()), REFUSED)},
+        {"denied": DENIED | {NAMESPACES: REFUSED}},
         [
             *(
                 f"addons.{name}: auto given, and {REFUSED}; set it to true or false, or use credentials that may"
-                for name in FACT
+                for name in DETECTED
             ),
             f"context: {REFUSED}, and the stack makes some; use the credentials of an administrator",
         ],
     ),
     (
         {"addons": {"ingress": False}},
-        {"denied": {"ingress_classes": REFUSED}},
+        {"denied": {DETECTED["ingress"].path: REFUSED}},
         [f"ingress.className: auto given, and {REFUSED}; name it, or use credentials that may"],
     ),
 ]
@@ -342,7 +346,7 @@ FAILING += [
     ({"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}}, {"nodes": (OUTSIDE,)}, [OPEN]),
     (
         {},
-        {"denied": {"nodes": REFUSED}},
+        {"denied": {NODES: REFUSED}},
         [
             f"addons.registry: the nodes have to be let in, and {REFUSED}; name their address ranges in "
             "inspiration:addons.registry.sourceRanges, or use credentials that may"
@@ -371,7 +375,7 @@ def test_the_registry_lets_in_the_nodes_and_who_is_named(
     named: list[str] | None, nodes: tuple[Node, ...], admitted: list[str]
 ) -> None:
     options = {"sourceRanges": named} if named else {}
-    registry = resolved({"addons": {"registry": options}}, {"nodes": nodes}).addons.registry
+    registry = resolved({"addons": {"registry": options}}, {"nodes": nodes}).addons.of(REGISTRY)
     assert registry is not None
     assert registry.source_ranges == admitted
 
@@ -388,40 +392,27 @@ def test_failing(config: dict[str, Any], facts: dict[str, Any], expected: list[s
         ({}, {"version": None}),
         # What is off, or found, needs neither a namespace nor a port.
         ({}, KIND),
-        (
-            {"addons": {"registry": False}},
-            {"services": (FoundService("web", None, "shop", False, frozenset({32000})),)},
-        ),
+        ({"addons": {"registry": False}}, {"services": (service("web", "shop", 32000),)}),
         ({"addons": {"ingress": False, "dashboard": False}, "sites": []}, {}),
         ({}, {"nodes": (INSIDE,)}),
         ({}, {"nodes": (OUTSIDE,), "enforces_policies": True}),
         ({"addons": {"registry": False}}, {"nodes": (OUTSIDE,)}),
         ({"addons": {"registry": {"sourceRanges": ["192.0.2.0/24", "0.0.0.0/0"]}}}, {"nodes": (OUTSIDE,)}),
-        ({"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}}, {"denied": {"nodes": REFUSED}}),
+        ({"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}}, {"denied": {NODES: REFUSED}}),
         # Nothing depends on what may not be asked.
-        ({"addons": ON}, {"denied": dict.fromkeys(FACT.values(), REFUSED)}),
-        (
-            {"addons": OFF, "ingress": {"className": "public"}},
-            {"denied": dict.fromkeys(FACT.values(), REFUSED)},
-        ),
+        ({"addons": ON}, {"denied": DENIED}),
+        ({"addons": OFF, "ingress": {"className": "public"}}, {"denied": DENIED}),
     ],
 )
 def test_passing(config: dict[str, Any], facts: dict[str, Any]) -> None:
     resolved(config, facts)
 
 
-def test_the_tables_name_addons() -> None:
-    names = set(keys(AddonSettings))
-    assert FACT.keys() <= names
-    assert NEEDS.keys() | {need for needs in NEEDS.values() for need in needs} <= names
-    assert set(ADDON_NAMESPACES.values()) <= names
-
-
-@pytest.mark.parametrize(("addon", "need"), [(addon, need) for addon, needs in NEEDS.items() for need in needs])
-def test_what_an_addon_needs_is_brought_or_asked_for(addon: str, need: str) -> None:
-    config = {"sites": [], "addons": OFF | {addon: True}}
-    [line] = problems(config, {})[:1] if len(NEEDS[addon]) > 1 else problems(config, {})
-    assert line.startswith(f"addons.{NEEDS[addon][0]}: false given")
-    assert f"inspiration:addons.{addon} need" in line
-    brought = resolved({"sites": [], "addons": OFF | {addon: True} | dict.fromkeys(NEEDS[addon], "auto")}, {})
-    assert need in brought.addons.deployed
+@pytest.mark.parametrize("addon", [addon for addon in ADDONS if addon.needs], ids=lambda addon: addon.name)
+def test_what_an_addon_needs_is_brought_or_asked_for(addon: Addon[Any]) -> None:
+    alone = OFF | {addon.name: True}
+    asked = problems({"sites": [], "addons": alone}, {})
+    assert [line.partition(" given")[0] for line in asked] == [f"addons.{need}: false" for need in addon.needs]
+    assert all(f"which inspiration:addons.{addon.name} need" in line for line in asked)
+    brought = resolved({"sites": [], "addons": alone | dict.fromkeys(addon.needs, "auto")}, {})
+    assert brought.addons.deployed.keys() == {addon.name, *addon.needs}

@@ -9,12 +9,14 @@ import pulumi
 import pytest
 import yaml
 
-from components.addons import dashboard, dns, ingress, registry, storage
-from docs.configuration import schema
+from components.addons import ADDONS
+from components.addons.addon import Addon
+from components.addons.cilium import CILIUM
+from components.addons.dashboard import DASHBOARD
+from components.addons.dns import DNS
+from components.addons.prometheus import PROMETHEUS
+from components.addons.rancher import RANCHER
 from settings import PROGRAM, Settings
-from settings.addons import AddonSettings
-from settings.models import RESERVED_NAMES
-from settings.problems import keys
 
 ROOT = Path(__file__).parents[2]
 KUBECONFIG = json.dumps({"contexts": [{"name": "here"}], "current-context": "here"})
@@ -56,39 +58,12 @@ def test_the_defaults() -> None:
     loaded = load({})
     assert loaded.domain == "localhost"
     [site] = loaded.sites
-    assert (site.name, site.source, site.image, site.host, site.path) == (
-        "inspiration",
-        "site",
-        None,
-        "inspiration.localhost",
-        "/",
-    )
-    assert (site.port, site.health_path, site.replicas) == (8080, "/healthz", 2)
-    assert site.progress_deadline_seconds == 300
-    assert (loaded.ingress.class_name, loaded.ingress.http_port, loaded.ingress.https_port) == ("auto", 80, 443)
+    assert (site.name, site.source, site.host) == ("inspiration", "site", "inspiration.localhost")
+    assert (site.path, site.health_path) == ("/", "/healthz")
     assert loaded.registry.address == "localhost:32000"
-    assert loaded.addons.dns is not None
-    assert loaded.addons.dns.auto
-    assert loaded.addons.storage is not None
-    assert loaded.addons.storage.auto
-    assert loaded.addons.storage.path == "/opt/local-path-provisioner"
-    assert loaded.addons.registry is not None
-    assert loaded.addons.registry.auto
-    assert loaded.addons.ingress is not None
-    assert loaded.addons.ingress.auto
-    assert loaded.addons.dashboard is not None
-    assert loaded.addons.dashboard.kind == "headlamp"
-    assert loaded.addons.dashboard.host == "dashboard.localhost"
-    assert loaded.addons.dashboard.access == "view"
-    assert loaded.certificate_authority.common_name == "inspiration"
+    assert loaded.addons.deployed.keys() == {"dns", "storage", "registry", "ingress", "dashboard"}
     assert loaded.builds_images
     assert loaded.hosts_entry is None
-
-
-def test_the_defaults_are_those_that_pulumi_yaml_documents() -> None:
-    documented = {key: entry["default"] for key, entry in schema().items()}
-    assert list(documented) == keys(Settings)
-    assert load({**documented, "kubeconfig": KUBECONFIG}) == load({})
 
 
 @pytest.mark.parametrize("stack", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
@@ -97,11 +72,6 @@ def test_the_stacks_of_the_project_are_valid(stack: Path) -> None:
     config = {key.removeprefix(f"{PROGRAM}:"): value for key, value in config.items()}
     kubeconfig = {"contexts": [{"name": config["context"]}]}
     load({**config, "kubeconfig": json.dumps(kubeconfig)})
-
-
-def test_every_namespace_of_a_component_is_reserved() -> None:
-    used = {module.NAMESPACE for module in (dashboard, dns, ingress, registry, storage)}
-    assert {name for name in used if not name.startswith("kube-")} <= RESERVED_NAMES
 
 
 @pytest.mark.parametrize(
@@ -206,7 +176,7 @@ def test_the_first_site_is_the_default_one_where_it_has_no_name(
 def test_addons_are_switched_on_off_left_to_the_cluster_or_given_options(
     addons: dict[str, Any], expected: dict[str, Any] | None
 ) -> None:
-    loaded = load({"addons": addons}).addons.dns
+    loaded = load({"addons": addons}).addons.of(DNS)
     assert (loaded.model_dump() if loaded else None) == expected
 
 
@@ -239,25 +209,26 @@ def test_the_hosts_entry_has_the_hosts_that_do_not_resolve(domain: str, address:
 
 
 @pytest.mark.parametrize(
-    ("dashboard", "expected"),
-    [
-        (True, {"kind": "headlamp", "host": "dashboard.example.test", "access": "view"}),
-        ({"kind": "kube-web-view"}, {"kind": "kube-web-view", "host": "dashboard.example.test", "access": "view"}),
-        (
-            {"host": "k8s.example.com", "access": "admin"},
-            {"kind": "headlamp", "host": "k8s.example.com", "access": "admin"},
-        ),
-    ],
+    ("given", "host"), [(True, "{}.example.test"), ({"host": "k8s.example.com"}, "k8s.example.com")]
 )
-def test_the_dashboard_has_a_host_under_the_domain(dashboard: Any, expected: dict[str, str]) -> None:
-    loaded = load({"domain": "example.test", "addons": {"dashboard": dashboard}}).addons.dashboard
-    assert loaded is not None
-    assert loaded.model_dump() == expected
+@pytest.mark.parametrize("addon", [DASHBOARD, PROMETHEUS, RANCHER], ids=lambda addon: addon.name)
+def test_a_page_has_a_host_under_the_domain(addon: Addon[Any], given: object, host: str) -> None:
+    loaded = load({"domain": "example.test", "addons": {"dashboard": False, addon.name: given}})
+    assert loaded.addons.hosts == {addon.name: host.format(addon.name)}
+    assert loaded.hosts_entry == f"127.0.0.1 inspiration.example.test {host.format(addon.name)}"
 
 
-def test_an_addon_that_is_switched_off_is_none() -> None:
-    names = keys(AddonSettings)
-    assert load({"addons": dict.fromkeys(names, False)}).addons.model_dump(by_alias=True) == dict.fromkeys(names)
+def test_an_addon_that_is_switched_off_has_no_options() -> None:
+    loaded = load({"addons": {addon.name: False for addon in ADDONS}}).addons
+    assert loaded.deployed == {}
+    assert [loaded.of(addon) for addon in ADDONS] == [None] * len(ADDONS)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:6443", "api.example.com:443", "[2001:db8::1]:6443"])
+def test_cilium_finds_the_api_server_without_kube_proxy(address: str) -> None:
+    options = load({"addons": {"cilium": {"kubeProxyReplacement": True, "apiServer": address}}}).addons.of(CILIUM)
+    assert options is not None
+    assert options.api_server == address
 
 
 def test_hidden_files_that_are_not_in_the_image_are_fine(project: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.addons.chart import Product, Release
+from components.chart import Product, Release
 from settings.charts import located
 from tests.charts import write_chart
 

@@ -9,22 +9,16 @@ from typing import Any
 
 import pytest
 
+from components.addons import ADDONS
+from components.addons.jaeger import JaegerOptions
+from components.options import keys
 from settings import SettingsError
 from tests.unit.test_settings import load
 from tests.unit.test_settings import project as project
 
 SOURCE = "a folder inside the project, relative to it, with an index.html or a Dockerfile in it"
-ADDONS = (
-    "dns, storage, registry, ingress, dashboard, metrics-server, prometheus, logs, rbac, jaeger, "
-    "knative, cert, cilium, gpu, istio, linkerd, rancher"
-)
-PEOPLE = "a list of users (NAME), groups (group:NAME) and accounts to make (account:NAME)"
-AUTO = "true, false, auto (unless the cluster has its own), or a map of auto"
-DNS = f"{AUTO}, clusterIP, replicas, upstream"
-PROMETHEUS = "true, false, or a map of host, retention, size, kubeletInsecureTls"
-RETENTION = 'a whole number and h, d, w or y, such as "7d"'
-RANGE = 'a list of address ranges in CIDR notation, such as "192.0.2.0/24"'
-SIZE = 'a Kubernetes quantity of storage, such as "8Gi"'
+HOST = "a host name in lower case"
+NAMES = ", ".join(addon.name for addon in ADDONS)
 
 
 def problems(config: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[str]:
@@ -34,152 +28,232 @@ def problems(config: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[s
     return [line.removeprefix("inspiration:") for line in caught.value.problems]
 
 
-FAILING: list[tuple[dict[str, Any], list[str]]] = [
+KEYS: list[tuple[str, Any, str]] = [
     (
-        {"site": "x"},
-        [
-            "site: unknown key; did you mean sites? "
-            "allowed: kubeconfig, context, domain, sites, ingress, registry, certificateAuthority, addons, charts"
-        ],
+        "site",
+        "x",
+        ": unknown key; did you mean sites? "
+        "allowed: kubeconfig, context, domain, sites, ingress, registry, certificateAuthority, addons, charts",
     ),
-    ({"domain": "Example.com"}, ['domain: "Example.com" given; allowed: a host name in lower case']),
-    ({"domain": "a..b"}, ['domain: "a..b" given; allowed: a host name in lower case']),
-    ({"addons": "x"}, [f'addons: "x" given; allowed: a map of {ADDONS}']),
-    (
-        {"addons": {"prometeus": True}},
-        [f"addons.prometeus: unknown key; did you mean prometheus? allowed: {ADDONS}"],
-    ),
-    (
-        {"addons": {"storge": False}},
-        [f"addons.storge: unknown key; did you mean storage? allowed: {ADDONS}"],
-    ),
-    (
-        {"addons": {"dns": "on"}},
-        [f'addons.dns: "on" given; allowed: {DNS}'],
-    ),
-    ({"addons": {"dns": {"clusterIP": "dns"}}}, ['addons.dns.clusterIP: "dns" given; allowed: an IP address']),
-    ({"addons": {"dns": {"upstream": ["x"]}}}, ['addons.dns.upstream[0]: "x" given; allowed: a list of IP addresses']),
-    ({"addons": {"dns": None}}, [f"addons.dns: null given; allowed: {DNS}"]),
-    ({"addons": {"dns": []}}, [f"addons.dns: [] given; allowed: {DNS}"]),
-    ({"addons": {"dns": 1}}, [f"addons.dns: 1 given; allowed: {DNS}"]),
-    ({"addons": {"prometheus": None}}, [f"addons.prometheus: null given; allowed: {PROMETHEUS}"]),
-    (
-        {"addons": {"dns": {"clusterIP": "fe80::1%eth0"}}},
-        ['addons.dns.clusterIP: "fe80::1%eth0" given; allowed: an IP address'],
-    ),
-    (
-        {"addons": {"dns": {"clusterIP": "10.0.0.0/16"}}},
-        ['addons.dns.clusterIP: "10.0.0.0/16" given; allowed: an IP address'],
-    ),
-    ({"addons": {"dns": {"replicas": 0}}}, ["addons.dns.replicas: 0 given; allowed: a whole number from 1 to 10"]),
-    ({"addons": {"dns": {"replicas": 11}}}, ["addons.dns.replicas: 11 given; allowed: a whole number from 1 to 10"]),
-    (
-        {"addons": {"dns": {"upstream": "1.1.1.1"}}},
-        ['addons.dns.upstream: "1.1.1.1" given; allowed: a list of IP addresses'],
-    ),
-    (
-        {"addons": {"storage": {"path": "volumes"}}},
-        ['addons.storage.path: "volumes" given; allowed: an absolute path on the node, and not /'],
-    ),
-    (
-        {"addons": {"storage": {"path": "/volumes/.."}}},
-        ['addons.storage.path: "/volumes/.." given; allowed: an absolute path on the node, and not /'],
-    ),
-    (
-        {"addons": {"storage": {"path": "/my volumes"}}},
-        ['addons.storage.path: "/my volumes" given; allowed: an absolute path on the node, and not /'],
-    ),
-    ({"addons": {"registry": {"size": "0Gi"}}}, [f'addons.registry.size: "0Gi" given; allowed: {SIZE}']),
-    ({"addons": {"registry": {"size": "100m"}}}, [f'addons.registry.size: "100m" given; allowed: {SIZE}']),
-    ({"addons": {"registry": {"size": "10GB"}}}, [f'addons.registry.size: "10GB" given; allowed: {SIZE}']),
-    ({"addons": {"registry": {"size": True}}}, [f"addons.registry.size: true given; allowed: {SIZE}"]),
-    ({"addons": {"registry": {"size": -1}}}, [f'addons.registry.size: "-1" given; allowed: {SIZE}']),
-    (
-        {"addons": {"registry": {"sourceRanges": []}}},
-        [f"addons.registry.sourceRanges: [] given; allowed: {RANGE}"],
-    ),
+    ("domain", "Example.com", f': "Example.com" given; allowed: {HOST}'),
+    ("domain", "a..b", f': "a..b" given; allowed: {HOST}'),
+    ("addons", "x", f': "x" given; allowed: a map of {NAMES}'),
+    ("addons", {"prometeus": True}, f".prometeus: unknown key; did you mean prometheus? allowed: {NAMES}"),
+    ("addons", {"storge": False}, f".storge: unknown key; did you mean storage? allowed: {NAMES}"),
+    ("addons", {"istoi": True}, f".istoi: unknown key; did you mean istio? allowed: {NAMES}"),
+]
+
+
+@pytest.mark.parametrize(("key", "given", "expected"), KEYS)
+def test_a_key(key: str, given: Any, expected: str) -> None:
+    assert problems({key: given}) == [f"{key}{expected}"]
+
+
+AUTO = "true, false, auto (unless the cluster has its own), or a map of auto"
+DNS = f"{AUTO}, clusterIP, replicas, upstream"
+DASHBOARD = "true, false, or a map of kind, host, access"
+CILIUM = "kubeProxyReplacement, apiServer, hubble, operatorReplicas"
+CILIUM_ALONE = "both (the Service of the API server answers only once Cilium runs), or neither"
+PEOPLE = "a list of users (NAME), groups (group:NAME) and accounts to make (account:NAME)"
+PATH = "an absolute path on the node, and not /"
+RANGE = 'a list of address ranges in CIDR notation, such as "192.0.2.0/24"'
+RETENTION = 'a whole number and h, d, w or y, such as "7d"'
+RETENTION_IN_DAYS = 'a whole number and d, w or y, such as "7d"'
+SIZE = 'a Kubernetes quantity of storage, such as "8Gi"'
+TRACES = "a whole number from 100 to 100000"
+WINDOW = 'whole seconds from 6 to 3600, such as "60s"'
+
+ADDON: list[tuple[str, Any, str]] = [
+    ("dns", "on", f': "on" given; allowed: {DNS}'),
+    ("dns", None, f": null given; allowed: {DNS}"),
+    ("dns", [], f": [] given; allowed: {DNS}"),
+    ("dns", 1, f": 1 given; allowed: {DNS}"),
+    ("dns", {"clusterIP": "dns"}, '.clusterIP: "dns" given; allowed: an IP address'),
+    ("dns", {"clusterIP": "fe80::1%eth0"}, '.clusterIP: "fe80::1%eth0" given; allowed: an IP address'),
+    ("dns", {"clusterIP": "10.0.0.0/16"}, '.clusterIP: "10.0.0.0/16" given; allowed: an IP address'),
+    ("dns", {"upstream": ["x"]}, '.upstream[0]: "x" given; allowed: a list of IP addresses'),
+    ("dns", {"upstream": "1.1.1.1"}, '.upstream: "1.1.1.1" given; allowed: a list of IP addresses'),
+    ("dns", {"replicas": 0}, ".replicas: 0 given; allowed: a whole number from 1 to 10"),
+    ("dns", {"replicas": 11}, ".replicas: 11 given; allowed: a whole number from 1 to 10"),
+    ("storage", {"auto": "yes"}, '.auto: "yes" given; allowed: true (deployed unless the cluster has it), false'),
+    ("storage", {"path": "volumes"}, f'.path: "volumes" given; allowed: {PATH}'),
+    ("storage", {"path": "/volumes/.."}, f'.path: "/volumes/.." given; allowed: {PATH}'),
+    ("storage", {"path": "/my volumes"}, f'.path: "/my volumes" given; allowed: {PATH}'),
+    ("storage", {"path": "/"}, f'.path: "/" given; allowed: {PATH}'),
+    ("registry", "on", f': "on" given; allowed: {AUTO}, size, sourceRanges'),
+    ("registry", {"size": "0Gi"}, f'.size: "0Gi" given; allowed: {SIZE}'),
+    ("registry", {"size": "100m"}, f'.size: "100m" given; allowed: {SIZE}'),
+    ("registry", {"size": "10GB"}, f'.size: "10GB" given; allowed: {SIZE}'),
+    ("registry", {"size": True}, f".size: true given; allowed: {SIZE}"),
+    ("registry", {"size": -1}, f'.size: "-1" given; allowed: {SIZE}'),
+    ("registry", {"sourceRanges": []}, f".sourceRanges: [] given; allowed: {RANGE}"),
     *(
         (
-            {"addons": {"registry": {"sourceRanges": ["192.0.2.0/24", given]}}},
-            [f'addons.registry.sourceRanges[1]: "{given}" given; allowed: {RANGE}'],
+            "registry",
+            {"sourceRanges": ["192.0.2.0/24", given]},
+            f'.sourceRanges[1]: "{given}" given; allowed: {RANGE}',
         )
         for given in ("192.0.2.1", "192.0.2.1/24", "192.0.2.0/33", "everybody", "fe80::%eth0/64")
     ),
+    ("ingress", "automatic", f': "automatic" given; allowed: {AUTO}, nodePorts'),
+    ("ingress", {"x": 1}, ".x: unknown key; allowed: auto, nodePorts"),
     (
-        {"addons": {"metrics-server": "on"}},
-        [f'addons.metrics-server: "on" given; allowed: {AUTO}, kubeletInsecureTls'],
+        "ingress",
+        {"nodePorts": {"http": 30080, "https": 30080}},
+        ".nodePorts: http and https are both 30080; allowed: two different ports",
     ),
     (
-        {"addons": {"metrics-server": {"kubeletInsecureTls": "yes"}}},
-        ['addons.metrics-server.kubeletInsecureTls: "yes" given; allowed: true or false'],
+        "ingress",
+        {"nodePorts": {"http": 32000, "https": 30443}},
+        ".nodePorts.http: 32000 is taken by inspiration:registry.nodePort; give one of them another port",
     ),
+    ("dashboard", "on", f': "on" given; allowed: {DASHBOARD}'),
+    ("dashboard", "auto", f': "auto" given; allowed: {DASHBOARD}'),
     (
-        {"addons": {"prometheus": {"host": "*.localhost"}}},
-        ['addons.prometheus.host: "*.localhost" is a wildcard; name one host'],
+        "dashboard",
+        {"kind": "kubernetes-dashboard"},
+        '.kind: "kubernetes-dashboard" given; allowed: headlamp, kube-web-view',
     ),
+    ("dashboard", {"access": "edit"}, '.access: "edit" given; allowed: view (all but Secrets), admin'),
+    ("dashboard", {"host": "Dashboard"}, f'.host: "Dashboard" given; allowed: {HOST}'),
+    ("metrics-server", "on", f': "on" given; allowed: {AUTO}, kubeletInsecureTls'),
+    ("metrics-server", {"kubeletInsecureTls": "yes"}, '.kubeletInsecureTls: "yes" given; allowed: true or false'),
     (
-        {"addons": {"prometheus": {"retention": "0d"}}},
-        [f'addons.prometheus.retention: "0d" given; allowed: {RETENTION}'],
+        "prometheus",
+        None,
+        ": null given; allowed: true, false, or a map of host, retention, size, kubeletInsecureTls",
     ),
+    ("prometheus", {"host": "*.localhost"}, '.host: "*.localhost" is a wildcard; name one host'),
     (
-        {"addons": {"prometheus": {"retention": "101y"}}},
-        ['addons.prometheus.retention: "101y" is too long; allowed: at most 100y'],
+        "prometheus",
+        {"host": "dashboard.localhost"},
+        ".host: dashboard.localhost is taken by inspiration:addons.dashboard; give one of them another host",
     ),
+    ("prometheus", {"retention": "0d"}, f'.retention: "0d" given; allowed: {RETENTION}'),
+    ("prometheus", {"retention": "7 days"}, f'.retention: "7 days" given; allowed: {RETENTION}'),
+    ("prometheus", {"retention": "101y"}, '.retention: "101y" is too long; allowed: at most 100y'),
+    ("prometheus", {"size": "100m"}, f'.size: "100m" given; allowed: {SIZE}'),
+    ("logs", {"retention": "12h"}, f'.retention: "12h" given; allowed: {RETENTION_IN_DAYS}'),
+    ("logs", {"retention": "99999w"}, '.retention: "99999w" is too long; allowed: at most 100y'),
+    ("logs", {"path": "/"}, f'.path: "/" given; allowed: {PATH}'),
     (
-        {"addons": {"logs": {"retention": "12h"}}},
-        ['addons.logs.retention: "12h" given; allowed: a whole number and d, w or y, such as "7d"'],
+        "rbac",
+        {"viewer": ["a"]},
+        ".viewer: unknown key; did you mean viewers? allowed: viewers, editors, admins, namespaces",
     ),
+    ("rbac", {"viewers": "a"}, f'.viewers: "a" given; allowed: {PEOPLE}'),
+    ("rbac", {"viewers": [""]}, f'.viewers[0]: "" given; allowed: {PEOPLE}'),
+    ("rbac", {"viewers": [True]}, f".viewers[0]: true given; allowed: {PEOPLE}"),
+    ("rbac", {"editors": ["group:"]}, f'.editors[0]: "group:" given; allowed: {PEOPLE}'),
+    ("rbac", {"editors": ["a b "]}, f'.editors[0]: "a b " given; allowed: {PEOPLE}'),
+    ("rbac", {"admins": ["account:"]}, f'.admins[0]: "account:" given; allowed: {PEOPLE}'),
+    ("rbac", {"admins": ["account:A"]}, f'.admins[0]: "account:A" given; allowed: {PEOPLE}'),
     (
-        {"addons": {"logs": {"retention": "99999w"}}},
-        ['addons.logs.retention: "99999w" is too long; allowed: at most 100y'],
+        "rbac",
+        {"viewers": ["group:system:unauthenticated"]},
+        '.viewers[0]: "group:system:unauthenticated" is one of Kubernetes\' own names; '
+        "name a user, group or account of yours",
     ),
-    (
-        {"addons": {"logs": {"path": "/"}}},
-        ['addons.logs.path: "/" given; allowed: an absolute path on the node, and not /'],
-    ),
-    (
-        {"addons": {"jaeger": {"maxTraces": 100001}}},
-        ["addons.jaeger.maxTraces: 100001 given; allowed: a whole number from 100 to 100000"],
-    ),
-    ({"addons": {"rbac": {"viewers": [""]}}}, [f'addons.rbac.viewers[0]: "" given; allowed: {PEOPLE}']),
-    ({"addons": {"rbac": {"viewers": [True]}}}, [f"addons.rbac.viewers[0]: true given; allowed: {PEOPLE}"]),
-    ({"addons": {"rbac": {"editors": ["group:"]}}}, [f'addons.rbac.editors[0]: "group:" given; allowed: {PEOPLE}']),
-    ({"addons": {"rbac": {"admins": ["account:"]}}}, [f'addons.rbac.admins[0]: "account:" given; allowed: {PEOPLE}']),
-    (
-        {"addons": {"rbac": {"namespaces": []}}},
-        ["addons.rbac.namespaces: [] given; allowed: a list of namespaces, at least one"],
-    ),
-    (
-        {"addons": {"dashboard": "on"}},
-        ['addons.dashboard: "on" given; allowed: true, false, or a map of kind, host, access'],
-    ),
-    (
-        {"addons": {"dashboard": {"kind": "kubernetes-dashboard"}}},
-        ['addons.dashboard.kind: "kubernetes-dashboard" given; allowed: headlamp, kube-web-view'],
-    ),
-    (
-        {"addons": {"dashboard": {"access": "edit"}}},
-        ['addons.dashboard.access: "edit" given; allowed: view (all but Secrets), admin'],
-    ),
-    (
-        {"addons": {"dashboard": {"host": "Dashboard"}}},
-        ['addons.dashboard.host: "Dashboard" given; allowed: a host name in lower case'],
-    ),
-    (
-        {"addons": {"jaeger": {"maxTraces": 99}}},
-        ["addons.jaeger.maxTraces: 99 given; allowed: a whole number from 100 to 100000"],
-    ),
-    ({"addons": {"jaeger": {"max": 1}}}, ["addons.jaeger.max: unknown key; allowed: maxTraces"]),
+    ("rbac", {"namespaces": []}, ".namespaces: [] given; allowed: a list of namespaces, at least one"),
     *(
         (
-            {"addons": {"knative": {"stableWindow": window}}},
-            [f'addons.knative.stableWindow: "{window}" given; allowed: whole seconds from 6 to 3600, such as "60s"'],
+            "rbac",
+            {"namespaces": [given]},
+            f'.namespaces[0]: "{given}" is a namespace of the cluster, whose accounts have rights that editors could '
+            "take; name those of sites and programs",
         )
-        for window in ("5s", "3601s", "1m", "10")
+        for given in ("kube-system", "dashboard")
+    ),
+    ("jaeger", {"maxTraces": 99}, f".maxTraces: 99 given; allowed: {TRACES}"),
+    ("jaeger", {"maxTraces": 100001}, f".maxTraces: 100001 given; allowed: {TRACES}"),
+    ("jaeger", {"max": 1}, f".max: unknown key; allowed: {', '.join(keys(JaegerOptions))}"),
+    *(
+        ("knative", {"stableWindow": given}, f'.stableWindow: "{given}" given; allowed: {WINDOW}')
+        for given in ("5s", "3601s", "1m", "10")
+    ),
+    ("knative", {"domain": "Knative"}, f'.domain: "Knative" given; allowed: {HOST}'),
+    ("cert", {"issuer": "ca"}, ".issuer: unknown key; allowed: acme"),
+    ("cert", {"acme": True}, ".acme: true given; allowed: a map of server, email"),
+    (
+        "cert",
+        {"acme": {"server": "https://ca.example.com/directory"}},
+        ".acme.email: missing; allowed: the e-mail address that the authority writes to",
+    ),
+    ("cilium", "yes", f': "yes" given; allowed: true, false, or a map of {CILIUM}'),
+    (
+        "cilium",
+        {"kubeproxyReplacement": True},
+        f".kubeproxyReplacement: unknown key; did you mean kubeProxyReplacement? allowed: {CILIUM}",
     ),
     (
-        {"addons": {"knative": {"domain": "Knative"}}},
-        ['addons.knative.domain: "Knative" given; allowed: a host name in lower case'],
+        "cilium",
+        {"kubeProxyReplacement": True},
+        f": kubeProxyReplacement is true without apiServer; allowed: {CILIUM_ALONE}",
+    ),
+    (
+        "cilium",
+        {"apiServer": "192.0.2.1:6443"},
+        f": kubeProxyReplacement is false with apiServer; allowed: {CILIUM_ALONE}",
+    ),
+    (
+        "cilium",
+        {"kubeProxyReplacement": True, "apiServer": "https://192.0.2.1:6443"},
+        '.apiServer: "https://192.0.2.1:6443" given; '
+        'allowed: host and port of the API server as nodes reach it, such as "192.0.2.1:6443"',
+    ),
+    ("cilium", {"operatorReplicas": 0}, ".operatorReplicas: 0 given; allowed: a whole number from 1 to 10"),
+    ("gpu", {"driver": "no"}, '.driver: "no" given; allowed: true or false'),
+    ("gpu", {"drivers": False}, ".drivers: unknown key; did you mean driver? allowed: driver, toolkit"),
+    (
+        "istio",
+        {"platform": "MicroK8s"},
+        '.platform: "MicroK8s" given; allowed: gke, k3d, k3s, microk8s, minikube, openshift',
+    ),
+    ("istio", {"profile": "ambient"}, ".profile: unknown key; allowed: platform"),
+    (
+        "linkerd",
+        {"gatewayApi": False},
+        ".gatewayApi: unknown key; did you mean gatewayAPI? allowed: highAvailability, gatewayAPI",
+    ),
+    ("linkerd", {"highAvailability": 3}, ".highAvailability: 3 given; allowed: true or false"),
+    ("rancher", {"host": "Rancher"}, f'.host: "Rancher" given; allowed: {HOST}'),
+    (
+        "rancher",
+        {"host": "dashboard.localhost"},
+        ".host: dashboard.localhost is taken by inspiration:addons.dashboard; give one of them another host",
+    ),
+    ("rancher", {"replicas": 0}, ".replicas: 0 given; allowed: a whole number from 1 to 10"),
+    ("rancher", {"password": "secret"}, ".password: unknown key; allowed: host, replicas"),
+]
+
+
+@pytest.mark.parametrize(("addon", "given", "expected"), ADDON, ids=lambda value: json.dumps(value)[:60])
+def test_an_addon(addon: str, given: Any, expected: str) -> None:
+    assert problems({"addons": {addon: given}}) == [f"addons.{addon}{expected}"]
+
+
+SEVERAL: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {"addons": {"ingress": {"nodePorts": {"http": 80}}}},
+        [
+            "addons.ingress.nodePorts.http: 80 given; allowed: a NodePort, 30000 to 32767",
+            "addons.ingress.nodePorts.https: missing; allowed: a NodePort, 30000 to 32767",
+        ],
+    ),
+    (
+        {"addons": {"cert": {"acme": {"server": "http://ca.example.com", "email": "me@localhost", "hosts": []}}}},
+        [
+            'addons.cert.acme.server: "http://ca.example.com" given; allowed: the URL of an ACME directory, https://…',
+            'addons.cert.acme.email: "me@localhost" given; allowed: the e-mail address that the authority writes to',
+            "addons.cert.acme.hosts: unknown key; allowed: server, email",
+        ],
+    ),
+    (
+        {"addons": {"prometheus": True}, "sites": [{"name": "a", "host": "prometheus.localhost"}]},
+        [
+            "sites[0].host: prometheus.localhost is taken by inspiration:addons.prometheus; "
+            "give one of them another host"
+        ],
     ),
     (
         {
@@ -192,100 +266,11 @@ FAILING: list[tuple[dict[str, Any], list[str]]] = [
             for key, host in (("addons.dashboard.host", "dashboard"), ("sites[0].host", "shop"))
         ],
     ),
-    ({"addons": {"cert": {"issuer": "ca"}}}, ["addons.cert.issuer: unknown key; allowed: acme"]),
-    ({"addons": {"cert": {"acme": True}}}, ["addons.cert.acme: true given; allowed: a map of server, email"]),
-    (
-        {"addons": {"cert": {"acme": {"server": "https://ca.example.com/directory"}}}},
-        ["addons.cert.acme.email: missing; allowed: the e-mail address that the authority writes to"],
-    ),
-    (
-        {"addons": {"cert": {"acme": {"server": "http://ca.example.com", "email": "me@localhost", "hosts": []}}}},
-        [
-            'addons.cert.acme.server: "http://ca.example.com" given; allowed: the URL of an ACME directory, https://…',
-            'addons.cert.acme.email: "me@localhost" given; allowed: the e-mail address that the authority writes to',
-            "addons.cert.acme.hosts: unknown key; allowed: server, email",
-        ],
-    ),
-    (
-        {"addons": {"prometheus": {"retention": "7 days", "size": "100m"}}},
-        [
-            'addons.prometheus.retention: "7 days" given; allowed: a whole number and h, d, w or y, such as "7d"',
-            'addons.prometheus.size: "100m" given; allowed: a Kubernetes quantity of storage, such as "8Gi"',
-        ],
-    ),
-    (
-        {"addons": {"prometheus": {"host": "dashboard.localhost"}}},
-        [
-            "addons.prometheus.host: dashboard.localhost is taken by inspiration:addons.dashboard; "
-            "give one of them another host"
-        ],
-    ),
-    (
-        {"addons": {"prometheus": True}, "sites": [{"name": "a", "host": "prometheus.localhost"}]},
-        [
-            "sites[0].host: prometheus.localhost is taken by inspiration:addons.prometheus; "
-            "give one of them another host"
-        ],
-    ),
-    (
-        {"addons": {"rbac": {"viewer": ["a"]}}},
-        ["addons.rbac.viewer: unknown key; did you mean viewers? allowed: viewers, editors, admins, namespaces"],
-    ),
-    ({"addons": {"rbac": {"viewers": "a"}}}, [f'addons.rbac.viewers: "a" given; allowed: {PEOPLE}']),
-    ({"addons": {"rbac": {"editors": ["a b "]}}}, [f'addons.rbac.editors[0]: "a b " given; allowed: {PEOPLE}']),
-    ({"addons": {"rbac": {"admins": ["account:A"]}}}, [f'addons.rbac.admins[0]: "account:A" given; allowed: {PEOPLE}']),
-    (
-        {"addons": {"rbac": {"viewers": ["group:system:unauthenticated"]}}},
-        [
-            'addons.rbac.viewers[0]: "group:system:unauthenticated" is one of Kubernetes\' own names; '
-            "name a user, group or account of yours"
-        ],
-    ),
-    (
-        {"addons": {"rbac": {"namespaces": ["kube-system"]}}},
-        [
-            'addons.rbac.namespaces[0]: "kube-system" is a namespace of the cluster, whose accounts have rights that '
-            "editors could take; name those of sites and programs"
-        ],
-    ),
-    ({"addons": {"ingress": {"x": 1}}}, ["addons.ingress.x: unknown key; allowed: auto, nodePorts"]),
-    ({"addons": {"registry": "on"}}, [f'addons.registry: "on" given; allowed: {AUTO}, size, sourceRanges']),
-    ({"addons": {"ingress": "automatic"}}, [f'addons.ingress: "automatic" given; allowed: {AUTO}, nodePorts']),
-    (
-        {"addons": {"storage": {"auto": "yes"}}},
-        ['addons.storage.auto: "yes" given; allowed: true (deployed unless the cluster has it), false'],
-    ),
-    (
-        {"addons": {"dashboard": "auto"}},
-        ['addons.dashboard: "auto" given; allowed: true, false, or a map of kind, host, access'],
-    ),
-    (
-        {"addons": {"ingress": {"nodePorts": {"http": 80}}}},
-        [
-            "addons.ingress.nodePorts.http: 80 given; allowed: a NodePort, 30000 to 32767",
-            "addons.ingress.nodePorts.https: missing; allowed: a NodePort, 30000 to 32767",
-        ],
-    ),
-    (
-        {"addons": {"ingress": {"nodePorts": {"http": 30080, "https": 30080}}}},
-        ["addons.ingress.nodePorts: http and https are both 30080; allowed: two different ports"],
-    ),
-    (
-        {"addons": {"ingress": {"nodePorts": {"http": 32000, "https": 30443}}}},
-        [
-            "addons.ingress.nodePorts.http: 32000 is taken by inspiration:registry.nodePort; "
-            "give one of them another port"
-        ],
-    ),
-    (
-        {"addons": {"storage": {"path": "/"}}},
-        ['addons.storage.path: "/" given; allowed: an absolute path on the node, and not /'],
-    ),
 ]
 
 
-@pytest.mark.parametrize(("config", "expected"), FAILING, ids=lambda value: json.dumps(value)[:60])
-def test_failing(config: dict[str, Any], expected: list[str]) -> None:
+@pytest.mark.parametrize(("config", "expected"), SEVERAL, ids=lambda value: json.dumps(value)[:60])
+def test_several_problems_or_keys(config: dict[str, Any], expected: list[str]) -> None:
     assert problems(config) == expected
 
 
@@ -315,7 +300,7 @@ def test_all_problems_are_reported_at_once() -> None:
 
 
 def test_an_odd_key_stays_on_one_line() -> None:
-    assert problems({"addons": {"a\nb": 1}}) == [f'addons["a\\nb"]: unknown key; allowed: {ADDONS}']
+    assert problems({"addons": {"a\nb": 1}}) == [f'addons["a\\nb"]: unknown key; allowed: {NAMES}']
 
 
 def test_a_long_value_is_shortened() -> None:

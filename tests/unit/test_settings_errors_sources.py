@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import sources
+from components import site_source
 from tests.privileges import anybody
 from tests.unit.test_settings import load
 from tests.unit.test_settings_errors import problems
@@ -280,9 +280,9 @@ def test_gigabytes_are_not_read(project: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_limit_itself_is_fine(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "site" / "Dockerfile").write_text("0123456789")
     config = {"sites": [{"name": "a", "source": "site"}]}
-    monkeypatch.setattr(sources, "MAX_BYTES", 10)
+    monkeypatch.setattr(site_source, "MAX_BYTES", 10)
     assert load(config)
-    monkeypatch.setattr(sources, "MAX_BYTES", 9)
+    monkeypatch.setattr(site_source, "MAX_BYTES", 9)
     assert len(problems(config)) == 1
 
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from components.options import keys, nested
 from settings import PROGRAM, Settings, SettingsError
 from settings.kubeconfig import check_kubeconfig
-from settings.problems import keys, nested
 from tests.unit.test_settings import DIGEST, load
 from tests.unit.test_settings import project as project
 from tests.unit.test_settings_authority import KEY, certificate, pem

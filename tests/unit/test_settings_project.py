@@ -1,6 +1,7 @@
 """The keys are those of the project, whatever it is called in ``Pulumi.yaml``, and so errors have them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pulumi.runtime.settings import SETTINGS
 
 from settings import Settings, SettingsError
-from settings.cluster_facts import ClusterFacts, Found
+from settings.cluster_facts import SERVICES, ClusterFacts, Found
 from settings.cluster_reader import ApiServer, read_facts
 from settings.kubeconfig import check_kubeconfig
 from settings.resolution import resolve
@@ -82,12 +83,14 @@ def test_what_does_not_fit_the_cluster_has_it() -> None:
 
 
 def test_what_the_api_server_answers_has_it_whichever_thread_asked(serve: Any) -> None:
-    server = serve(services=(401, {}))
+    server = serve(answers={SERVICES: (401, {})})
     with pytest.raises(SettingsError) as caught:
         read_facts(ApiServer(kubeconfig(server.url), "here", {}))
     assert caught.value.problems[0].startswith(f'shop:context: {server.url}, of context "here", doesn\'t accept')
 
 
-def test_no_module_of_the_settings_has_a_name_of_its_own() -> None:
-    for file in (Path(__file__).parents[2] / "settings").glob("*.py"):
-        assert "inspiration:" not in file.read_text(), file.name
+@pytest.mark.parametrize("folder", ["components", "settings"])
+def test_no_module_has_a_name_of_its_own_for_the_project(folder: str) -> None:
+    # Types of components have the program's.
+    for file in (Path(__file__).parents[2] / folder).rglob("*.py"):
+        assert not re.search("inspiration:(?!index:)", file.read_text()), file

@@ -16,27 +16,29 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from components.addons.catalogue import CATALOGUE
+from components.addons.istio import IstioOptions
+from components.addons.istio.component import PRODUCT
 from embedded.progress import Progress
 from embedded.toolchain import charts as published
 from embedded.toolchain import go as golang
-from settings.catalogue import IstioSettings
 from tests.conftest import PROJECT
 from tests.plugins.kubernetes.conftest import Cluster, KubernetesProject
 
 MODULE = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad"
 FOLDERS = {"base": "base", "istiod": "istio-control/istio-discovery", "cni": "istio-cni", "ztunnel": "ztunnel"}
-PRODUCT = CATALOGUE["istio"]
 PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
 from dataclasses import replace
-from components.addons.catalogue import istio
+from components.addons.addon import Context
+from components.addons.istio import IstioOptions
+from components.addons.istio.component import Istio
+from components.ingress import IngressArgs
 from settings.charts import located
-istio.PRODUCT = located(istio.PRODUCT)
+context = Context(None, IngressArgs("nginx"), located=located)
 provider = K.Provider("k")
 """
-ADDON = 'istio.Istio("istio", {{"platform": {!r}}}, Options(providers=[provider]))'
+ADDON = 'Istio("istio", IstioOptions(platform={!r}), context, Options(providers=[provider]))'
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def chart(folder: Path, key: str) -> Path:
 
 
 def test_every_platform_of_the_options_is_one_of_the_charts(charts: Path) -> None:
-    choices = get_args(IstioSettings.model_fields["platform"].annotation)
+    choices = get_args(IstioOptions.model_fields["platform"].annotation)
     platforms = {value for choice in choices for value in get_args(choice)}
     for key in PRODUCT.releases:
         files = (chart(charts, key) / "files").glob("profile-platform-*.yaml")
@@ -80,7 +82,7 @@ def test_every_platform_of_the_options_is_one_of_the_charts(charts: Path) -> Non
 def installed(project: KubernetesProject, charts: Path) -> Iterator[KubernetesProject]:
     """A project that has installed the first of the charts, that with the definitions."""
     project.variables[published.VARIABLE] = str(charts)
-    first = 'istio.PRODUCT = replace(istio.PRODUCT, releases={"base": istio.PRODUCT.releases["base"]})\n'
+    first = 'Istio.product = replace(Istio.product, releases={"base": Istio.product.releases["base"]})\n'
     project.declare(PROGRAM, first, ADDON.format(None))
     try:
         project.up()

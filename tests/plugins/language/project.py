@@ -39,7 +39,10 @@ def install_plugins(folder: Path) -> dict[str, str]:
     # The tests are about the embedded plugins: whether the official ones could be had doesn't matter.
     install.install(engine, home, python, built_kubernetes(), download=False)
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
+    # Pulumi's Kubernetes provider leaves a copy of each kubeconfig there that it is given as a text.
+    (folder / "tmp").mkdir()
     return variables | {
+        "TMPDIR": str(folder / "tmp"),
         "PATH": f"{engine.parent}{os.pathsep}{variables['PATH']}",
         "PULUMI_HOME": str(home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",

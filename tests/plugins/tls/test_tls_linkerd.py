@@ -8,14 +8,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from components.addons.catalogue.linkerd import ISSUER
+from components.addons.linkerd.component import ISSUER
 from tests.conftest import PROJECT
 from tests.plugins.tls.conftest import TlsProject
 
 PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
-from components.addons.catalogue.linkerd import issue_identity
+from components.addons.linkerd.component import issue_identity
 made = issue_identity("linkerd", Options())
 for name in ("anchor", "certificate", "private_key"):
     pulumi.export(name, getattr(made, name))
