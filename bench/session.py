@@ -14,6 +14,7 @@ from bench import manifests, tools
 from bench.copies import Copy, Shell, up, wait_for_page
 from bench.manifests import Manifest
 from bench.tools import Tools
+from embedded.stack import project_name
 from embedded.toolchain.gomod import Module
 
 
@@ -66,7 +67,7 @@ class Session:
         """Set a structure in the stack's configuration."""
         path = self.project / "Pulumi.dev.yaml"
         document = yaml.safe_load(path.read_text())
-        document["config"][f"inspiration:{key}"] = value
+        document["config"][f"{project_name(self.project)}:{key}"] = value
         path.write_text(yaml.safe_dump(document))
 
 

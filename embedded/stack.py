@@ -10,9 +10,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -22,14 +22,15 @@ from embedded.cluster.plan import Ports
 from embedded.errors import Failure
 from embedded.plugins.shared import loopback
 
+if TYPE_CHECKING:
+    from settings import Settings
+
 STACK = "dev"
 FILE = f"Pulumi.{STACK}.yaml"
 """The stack's configuration, in the project's folder."""
 
-SALT_FILTER = "pulumi-encryptionsalt"
-"""The git filter that ``.gitattributes`` names; see :func:`hide_salt`."""
-
-_SALT = re.compile(r"^encryptionsalt:.*\n", re.MULTILINE)
+_SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
+_SECRET = re.compile(r"\bsecure[\"']?:")
 
 LAST_SECONDS = 3
 """What Pulumi has, at the second Ctrl-C, to end what it is doing."""
@@ -51,6 +52,7 @@ class Stack:
 
     def select(self) -> None:
         """Make the stack if there is none yet, and select it."""
+        filtered = _unset_filter(self._project)
         backend = self._state / "pulumi"
         if not (backend / ".pulumi" / "stacks").is_dir():
             # Its salt belongs to a passphrase that is gone.
@@ -63,7 +65,9 @@ class Stack:
         )  # fmt: skip
         if done.returncode != 0:
             raise Failure(f"the stack can't be selected: {done.stderr.strip()}", fix="see `pulumi stack ls`")
-        hide_salt(self._project)
+        forget_salt(self._project, but_for_secrets=True)
+        if filtered:
+            _recount(self._project)
 
     def run(self, *arguments: str) -> int:
         """Run ``pulumi ARGUMENTS`` in the foreground; Ctrl-C is Pulumi's to handle. Returns its exit code.
@@ -100,8 +104,7 @@ class Stack:
                     pulumi.send_signal(early[0])
                 code = pulumi.wait()
         finally:
-            # Where the stack's file had no salt, as after a restore, it has one again.
-            hide_salt(self._project)
+            forget_salt(self._project, but_for_secrets=True)
         if code < 0:
             raise Failure(
                 f"pulumi was killed ({signal.Signals(-code).name}); what it has made so far stays",
@@ -170,7 +173,7 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         **loopback.without_proxy(os.environ),
         "PULUMI_BACKEND_URL": backend_url(state / "pulumi"),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
-        # A stack file without its salt (as after `git checkout`) gets it back from the state.
+        # Where the stack's file has no salt, see forget_salt.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_HOME": str(home(state)),
         # An operation that waits holds a place: by default there are four a core, too few for all that wait at first.
@@ -196,20 +199,6 @@ def write_passphrase(state: Path) -> None:
         files.replace(path, secrets.token_urlsafe(32), 0o600)
 
 
-def hide_salt(project: Path) -> None:
-    """Keep the salt of this machine's passphrase out of the repository.
-
-    Pulumi writes ``encryptionsalt`` into the stack's file, which is part of the project: without the filter that is set
-    up here it would show up as a change, and be committed one day.
-    """
-    if not (project / ".git").exists():
-        return
-
-    _git(project, "config", "--local", f"filter.{SALT_FILTER}.clean", "sed /^encryptionsalt:/d")
-    _git(project, "config", "--local", f"filter.{SALT_FILTER}.smudge", "cat")
-    _refresh_index(project)
-
-
 def configuration(project: Path) -> str:
     """The text of the stack's file, without the salt; empty where there is no file.
 
@@ -219,74 +208,78 @@ def configuration(project: Path) -> str:
     return _SALT.sub("", _text(project))
 
 
-def forget_salt(project: Path) -> None:
-    """Remove the salt from the stack's file.
+def forget_salt(project: Path, *, but_for_secrets: bool = False) -> None:
+    """Remove the salt from the stack's file: the stack's state has it, too.
+
+    Args:
+        project: The checkout.
+        but_for_secrets: Keep it where the file has secrets. The salt that these need may not be the state's, as after
+            ``pulumi stack rm``.
 
     Raises:
-        Failure: It isn't text, or can't be read.
+        Failure: The file isn't text, or can't be read.
     """
     text = _text(project)
     without = _SALT.sub("", text)
-    if without != text:
+    if without != text and not (but_for_secrets and _SECRET.search(text)):
         files.replace(project / FILE, without)
-        _refresh_index(project)
 
 
-def _refresh_index(project: Path) -> None:
-    """Let git see that the stack's file hasn't changed, where it is only the salt that came or went."""
-    # Git takes a file of another size for changed before it asks the filter; adding one without changes corrects that.
-    if _git(project, "ls-files", FILE) and not _git(project, "diff", "--", FILE):
+def _unset_filter(project: Path) -> bool:
+    """Take back what earlier versions wrote into git's configuration of this clone; tells if there was something."""
+    section = "filter.pulumi-encryptionsalt"
+    return (project / ".git").exists() and _git(project, "config", "--local", "--remove-section", section) == 0
+
+
+def _recount(project: Path) -> None:
+    """Have git see that the stack's file hasn't changed: it looks at the size first, which was with the salt."""
+    if _git(project, "diff", "--exit-code", "--", FILE) == 0:
         _git(project, "add", "--", FILE)
 
 
-def _git(project: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False).stdout
+def _git(project: Path, *arguments: str) -> int:
+    return subprocess.run(["git", *arguments], cwd=project, capture_output=True, check=False).returncode
 
 
-def ports(project: Path) -> Ports:
-    """The ports that the stack's configuration asks for; what isn't a port there is left for the program to refuse."""
-    config = _config(project)
+def read_settings(project: Path) -> Settings:
+    """The configuration of the stack, without what is encrypted in its file. The project is the working directory.
 
-    def port(key: str, *path: str) -> int | None:
-        value = config.get(key)
-        for name in path:
-            value = value.get(name) if isinstance(value, dict) else None
-        # Python's True is an int, too.
-        return value if type(value) is int and 0 < value < 65536 else None
+    Raises:
+        Failure: The program would refuse it, or it can't be read.
+    """
+    document = parsed(_text(project))
+    config = document.get("config") if isinstance(document, dict) else None
+    # Imported where it is used: with Pulumi's SDK it takes a while.
+    from settings import SettingsError, stack_file
 
-    defaults = Ports()
+    try:
+        return stack_file.load(project_name(project), config if isinstance(config, dict) else {})
+    except SettingsError as error:
+        lines = "\n".join(error.problems)
+        raise Failure(f"the configuration is refused:\n{lines}", fix=f"correct {FILE}") from None
+
+
+def ports(project: Path, settings: Settings) -> Ports:
+    """The ports that a project's configuration asks for."""
+    on_node = getattr(settings.addons.deployed.get("ingress"), "node_ports", None)
     return Ports(
-        http=port("ingress", "httpPort") or defaults.http,
-        https=port("ingress", "httpsPort") or defaults.https,
-        registry=port("registry", "nodePort") or defaults.registry,
-        http_on_node=port("addons", "ingress", "nodePorts", "http"),
-        https_on_node=port("addons", "ingress", "nodePorts", "https"),
+        http=settings.ingress.http_port,
+        https=settings.ingress.https_port,
+        registry=settings.registry.node_port,
+        http_on_node=on_node and on_node.http,
+        https_on_node=on_node and on_node.https,
+        project=project_name(project),
     )
 
 
-def addons(project: Path) -> dict[str, Mapping[str, Any]]:
-    """The addons that the stack's configuration names and switches on, each with the options that it gives there.
-
-    What the program switches on by itself isn't one of them, and what is no addon is: that is for the program to
-    refuse.
-    """
-    section = _config(project).get("addons")
-    named = section if isinstance(section, dict) else {}
-    options = {name: {} if value is True or value == "auto" else value for name, value in named.items()}
-    return {name: value for name, value in options.items() if isinstance(value, dict)}
+class _Loader(yaml.SafeLoader):
+    """Reads YAML as Pulumi does, for which ``no`` and ``2026-01-01`` are texts."""
 
 
-def refuse_addons(addons: Collection[str]) -> None:
-    """Refuse the addons that the embedded cluster can't have.
-
-    Raises:
-        Failure: There is one among ``addons``, the names of those that are switched on.
-    """
-    if "cilium" in addons:
-        raise Failure(
-            "addons.cilium: Cilium has to be the first CNI of a cluster, and the embedded cluster has one",
-            fix="switch it off here: pulumi config rm --path addons.cilium --stack dev",
-        )
+_Loader.yaml_implicit_resolvers = {
+    first: [each for each in forms if first in "tTfF" or not each[0].endswith((":bool", ":timestamp"))]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def parsed(text: str, file: str = FILE) -> object:
@@ -296,8 +289,8 @@ def parsed(text: str, file: str = FILE) -> object:
         Failure: It isn't YAML.
     """
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of a date that isn't one, PyYAML says ValueError
+        return yaml.load(text, _Loader)  # noqa: S506 - it is a safe one
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of 0x_, PyYAML says ValueError
         raise Failure(f"{file} isn't YAML: {' '.join(str(error).split())}", fix="correct the file") from None
 
 
@@ -312,20 +305,6 @@ def project_name(project: Path) -> str:
     if not isinstance(name, str):
         raise Failure("Pulumi.yaml has no name", fix="give the project one, such as `name: inspiration`")
     return name
-
-
-def _config(project: Path) -> dict[str, Any]:
-    """The stack's configuration, as it stands in its file, by keys without the name of the project.
-
-    Raises:
-        Failure: The file isn't YAML, or can't be read.
-    """
-    document = parsed(_text(project))
-    config = document.get("config") if isinstance(document, dict) else None
-    if not isinstance(config, dict):
-        return {}
-    prefix = f"{project_name(project)}:"
-    return {str(key).removeprefix(prefix): value for key, value in config.items() if str(key).startswith(prefix)}
 
 
 def _text(project: Path, file: str = FILE) -> str:

@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from components.manifests import instance
+from components.options import shown
 from settings import SettingsError
 from settings.cluster_facts import PATHS, ClusterFacts, facts_of, refusal
 from settings.connection import PROXIES, Cluster, User, connection_of
 from settings.credentials import CredentialsError, granted, headers_of, tls_of
 from settings.kubeconfig import UnusableError
-from settings.problems import qualified, shown
+from settings.problems import qualified
 from settings.proxies import proxy_of
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
 CONNECT_SECONDS, READ_SECONDS = 3, 30
+
+CONNECTIONS = 16
+"""How many questions may be asked at a time."""
 
 
 def read_facts(server: ApiServer) -> ClusterFacts:
@@ -34,31 +38,41 @@ def read_facts(server: ApiServer) -> ClusterFacts:
     """
     # The first one alone: it makes the connection, and tells whether there is one to be had.
     first, *others = PATHS
-    answers = {first: server.ask(PATHS[first])}
+    answers = {first: server.ask(first)}
     with ThreadPoolExecutor(len(others)) as pool:
-        answers |= zip(others, pool.map(lambda name: server.ask(PATHS[name]), others), strict=True)
+        answers |= zip(others, pool.map(server.ask, others), strict=True)
     return facts_of(
-        {name: answer for name, answer in answers.items() if not isinstance(answer, str)},
+        {path: answer for path, answer in answers.items() if not isinstance(answer, str)},
         instance(),
-        {name: answer for name, answer in answers.items() if isinstance(answer, str)},
+        {path: answer for path, answer in answers.items() if isinstance(answer, str)},
     )
 
 
 class ApiServer:
-    """The API server of a cluster, and how it is asked.
+    """The API server of a cluster, and how it is asked. Safe for up to `CONNECTIONS` threads.
 
     Args:
         kubeconfig: Path or text; ``None``: the files of ``$KUBECONFIG``, else ``~/.kube/config``.
         context: Context in it; ``None``: its current one.
         environ: Where ``KUBECONFIG`` and the proxies are looked up.
+        retries: How often it is asked again; by default, as long as one needs that is restarting.
 
     Raises:
         SettingsError: The kubeconfig or the context can't be used.
     """
 
     client: ApiClient
+    where: str
+    """What to call it in an error, before the verb."""
 
-    def __init__(self, kubeconfig: str | None, context: str | None, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        kubeconfig: str | None,
+        context: str | None,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        retries: int = 5,
+    ) -> None:
         try:
             connection = connection_of(kubeconfig, context, environ)
         except UnusableError as problem:
@@ -68,7 +82,7 @@ class ApiServer:
 
         cluster, user = connection.cluster, connection.user
         called = "the current context" if context is None else f"context {shown(context)}"
-        self._where = f"{cluster.server}, of {called},"
+        self.where = f"{cluster.server}, of {called},"
         # Threads that ask know nothing of Pulumi's context.
         self._key = qualified("context")
         if user.exec:
@@ -78,7 +92,7 @@ class ApiServer:
                 text = f"the credentials of {called} can't be had: {_line(error)}"
                 raise SettingsError([f"{self._key}: {text}"]) from None
         self._headers = [(name, value.encode().decode("latin-1")) for name, value in headers_of(user)]
-        configuration = _configuration(cluster, user)
+        configuration = _configuration(cluster, user, retries)
         try:
             tls = tls_of(cluster, user)
         except (ValueError, ssl.SSLError) as error:
@@ -93,49 +107,58 @@ class ApiServer:
 
     def list_metadata(self, path: str) -> dict[str, Any] | str | None:
         """Do as `ask` for a list, and leave out all but the metadata of its objects."""
-        return self.ask(path, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+        return self.ask(path, accept="application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
 
-    def ask(self, path: str, accept: str = "application/json") -> dict[str, Any] | str | None:
+    def ask(self, path: str, accept: str = "application/json", **query: str) -> dict[str, Any] | str | None:
         """Return the document at ``path``, ``None`` where there is none, and what is said where it may not be read.
 
         Raises:
             SettingsError: There is no answer, or another one.
         """
+        status, body = self.send(path, accept, **query)
+        if status == 401:
+            text = "doesn't accept the credentials (401 Unauthorized); sign in again, or set another context"
+            raise self._problem(text)
+        if status == 403:
+            return refusal(body)
+        if status == 404:
+            return None
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if status != 200 or not isinstance(document, dict):
+            message = document.get("message") if isinstance(document, dict) else None
+            answered = f"answered HTTP {status} to GET {path}" + (f" ({_line(message)})" if message else "")
+            raise self._problem(f"{answered}; check that it is a Kubernetes API server, and that it is ready")
+        return document
+
+    def send(self, path: str, accept: str, **query: str) -> tuple[int, bytes]:
+        """Return the status and the body of the answer to a GET, whatever it is.
+
+        Raises:
+            SettingsError: There is no answer.
+        """
         import urllib3
         from kubernetes.client import ApiException
 
         get = {"method": "GET", "resource_path": path, "auth_settings": ["BearerToken"]}
-        method, url, client_headers, *_ = self.client.param_serialize(**get)
+        method, url, client_headers, *_ = self.client.param_serialize(**get, query_params=[*query.items()])
         headers = urllib3.HTTPHeaderDict(client_headers)
         headers["Accept"] = accept
         headers.extend(self._headers)
         try:
             response = self.client.call_api(method, url, headers, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
-            body = response.read()
+            return response.status, response.read()
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             cause = _cause(error)
             if isinstance(cause, ssl.SSLError):
                 raise self._untrusted(cause) from None
             why = getattr(cause, "strerror", None) or cause
             raise self._problem(f"doesn't answer: {_line(why)}; start the cluster, or set another context") from None
-        if response.status == 401:
-            text = "doesn't accept the credentials (401 Unauthorized); sign in again, or set another context"
-            raise self._problem(text)
-        if response.status == 403:
-            return refusal(body)
-        if response.status == 404:
-            return None
-        try:
-            document = json.loads(body)
-        except ValueError:
-            document = None
-        if response.status != 200 or not isinstance(document, dict):
-            answered = f"answered HTTP {response.status} to GET {path}"
-            raise self._problem(f"{answered}; check that it is a Kubernetes API server, and that it is ready")
-        return document
 
     def _problem(self, text: str) -> SettingsError:
-        return SettingsError([f"{self._key}: {self._where} {text}"])
+        return SettingsError([f"{self._key}: {self.where} {text}"])
 
     def _untrusted(self, error: Exception) -> SettingsError:
         why = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
@@ -156,7 +179,7 @@ class ApiServer:
         if url.scheme not in PROXIES:
             allowed = ", ".join(PROXIES)
             raise self._problem(f"can't be asked through its proxy, which is none of {allowed}; correct its URL")
-        self._where += f" through the proxy {address},"
+        self.where += f" through the proxy {address},"
         if url.scheme == "socks5":
             if not find_spec("socks"):
                 raise self._problem("can't be asked without PySocks; pip install PySocks, or use another proxy")
@@ -170,14 +193,15 @@ class ApiServer:
             configuration.proxy_headers = urllib3.make_headers(proxy_basic_auth=pair.encode().decode("latin-1"))
 
 
-def _configuration(cluster: Cluster, user: User) -> Configuration:
+def _configuration(cluster: Cluster, user: User, retries: int) -> Configuration:
     import urllib3
     from kubernetes.client import Configuration
 
     configuration = Configuration()
+    configuration.connection_pool_maxsize = CONNECTIONS
     # An API server that is restarting is back within some seconds; what has a wrong certificate doesn't change.
     configuration.retries = urllib3.Retry(
-        total=5, other=0, redirect=0, backoff_factor=0.2, status_forcelist=(429, 503), raise_on_status=False
+        total=retries, other=0, redirect=0, backoff_factor=0.2, status_forcelist=(429, 503), raise_on_status=False
     )
     configuration.host, configuration.tls_server_name = cluster.server, cluster.tls_server_name
     configuration.verify_ssl = not cluster.insecure_skip_tls_verify

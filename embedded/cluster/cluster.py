@@ -28,14 +28,14 @@ class Cluster:
         """Find what would stop it; see :func:`embedded.cluster.preflight.check`."""
         preflight.check(self.files, ports, {process.pid for process in self.supervisor.processes().values()})
 
-    def start(self, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path | None) -> str:
+    def start(self, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path) -> str:
         """Start what isn't running, and wait until the API server answers; the node may need a little longer.
 
         Args:
             bin_dir: The toolchain's executables.
             kube_router: The one that enforces NetworkPolicies.
             ports: What the relay listens on, on 127.0.0.1.
-            dockerd: The Docker Engine to run too, if any.
+            dockerd: The Docker Engine.
 
         Returns:
             What was done, in a few words.
@@ -60,8 +60,7 @@ class Cluster:
                 started.add(name)
 
         for name in ("etcd", "containerd", "relay", "dockerd"):
-            if any(program.name == name for program in wanted):
-                run(name)
+            run(name)
         self.supervisor.wait("etcd", self._etcd_listens, "etcd doesn't listen", seconds=60)
         run("kube-apiserver")
         self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
@@ -88,16 +87,14 @@ class Cluster:
             raise Failure(
                 f"the node isn't Ready: {failure}", fix=self.supervisor.last_words("kubelet"), log=log
             ) from None
-        if "dockerd" in self.supervisor.processes():
-            self.supervisor.wait(
-                "dockerd", self.files.docker_socket.is_socket, "nothing listens for the Docker Engine", seconds=60
-            )
+        self.supervisor.wait(
+            "dockerd", self.files.docker_socket.is_socket, "nothing listens for the Docker Engine", seconds=60
+        )
 
     def rest(self) -> None:
         """Let go of what only a build needs: the Docker Engine starts again with its next client."""
-        if "dockerd" in self.supervisor.processes():
-            self.supervisor.restart(["dockerd"])
-            self.supervisor.run("dockerd")
+        self.supervisor.restart(["dockerd"])
+        self.supervisor.run("dockerd")
 
     def stop(self) -> None:
         """Stop all processes and give the machine back its interface, firewall, cgroups, mounts and kernel settings.

@@ -68,7 +68,7 @@ def remove_own_folders() -> None:
 
 @dataclass(frozen=True)
 class Ports:
-    """TCP ports that the machine listens on for the cluster, each with the config key that changes it."""
+    """TCP ports that the machine listens on for the cluster."""
 
     http: int = 80
     https: int = 443
@@ -77,6 +77,8 @@ class Ports:
     """Where the node listens for `http`; by default on the same port."""
     https_on_node: int | None = None
     """The same for `https`."""
+    project: str = "inspiration"
+    """Name of the project, which the keys of its configuration begin with."""
 
     def on_node(self) -> dict[int, int]:
         """Each port with that of the node where it leads to."""
@@ -87,12 +89,9 @@ class Ports:
         }
 
     def keys(self) -> dict[int, str]:
-        """Each port with its config key, as ``{80: "inspiration:ingress.httpPort"}``."""
-        return {
-            self.http: "inspiration:ingress.httpPort",
-            self.https: "inspiration:ingress.httpsPort",
-            self.registry: "inspiration:registry.nodePort",
-        }
+        """Each port with the config key that changes it, as ``{80: "inspiration:ingress.httpPort"}``."""
+        keys = {self.http: "ingress.httpPort", self.https: "ingress.httpsPort", self.registry: "registry.nodePort"}
+        return {port: f"{self.project}:{key}" for port, key in keys.items()}
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ class Files:
 
     @property
     def docker_socket(self) -> Path:
-        """Where the embedded Docker Engine listens, if the machine has none."""
+        """Where the embedded Docker Engine listens."""
         return self.state / "docker.sock"
 
     @property

@@ -32,7 +32,7 @@ SMALL_HEAP = {"GOGC": "20"}
 """A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""
 
 
-def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path | None) -> list[Program]:
+def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path) -> list[Program]:
     """All processes of the cluster.
 
     Args:
@@ -40,10 +40,10 @@ def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, docke
         bin_dir: The toolchain's executables.
         kube_router: The one that enforces NetworkPolicies.
         ports: What the relay listens on, on 127.0.0.1.
-        dockerd: The Docker Engine to run too, if any.
+        dockerd: The Docker Engine.
     """
     kube = str(bin_dir / "kube")
-    found = [
+    return [
         Program("etcd", [kube, "etcd", *_etcd(files)], environment=SMALL_HEAP),
         Program(
             "containerd",
@@ -76,11 +76,12 @@ def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, docke
             ],
             in_cluster_network=False,
         ),
+        Program(
+            "dockerd",
+            [str(bin_dir / "activate"), str(files.docker_socket), str(dockerd), *_dockerd(files)],
+            environment=SMALL_HEAP,
+        ),
     ]
-    if dockerd:
-        activate = [str(bin_dir / "activate"), str(files.docker_socket)]
-        found.append(Program("dockerd", [*activate, str(dockerd), *_dockerd(files)], environment=SMALL_HEAP))
-    return found
 
 
 def _etcd(files: Files) -> list[str]:

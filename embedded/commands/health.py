@@ -41,10 +41,10 @@ def show(console: Console, stack: str | None = None, *, problems_only: bool = Fa
         # As after `eval "$(script/env)"`: for Pulumi, and for the way to the cluster past a proxy.
         os.environ.update(environment)
     deployment: dict[str, Any] = _pulumi("stack", "export", "--stack", name)["deployment"]
-    kubeconfig, context = _cluster(stack) if stack else (None, None)
+    project = project_name(PROJECT)
+    kubeconfig, context = _cluster(project, stack) if stack else (None, None)
     try:
-        with connect(kubeconfig, context) as api:
-            inspected = inspect(deployment, api)
+        inspected = inspect(deployment, connect(project, kubeconfig, context))
     except ApiError as error:
         console.print(f"what the stack has deployed: unknown, {error}", markup=False, soft_wrap=True)
         return False
@@ -75,11 +75,10 @@ def render(
                 console.print(Text(f"  {cause}"), soft_wrap=True)
 
 
-def _cluster(stack: str) -> tuple[str | None, str | None]:
+def _cluster(project: str, stack: str) -> tuple[str | None, str | None]:
     """The kubeconfig, path or text, and the context in it that the configuration of a stack names."""
     config = _pulumi("config", "--json", "--show-secrets", "--stack", stack)
-    name = project_name(PROJECT)
-    kubeconfig, context = (config.get(f"{name}:{key}", {}).get("value") for key in ("kubeconfig", "context"))
+    kubeconfig, context = (config.get(f"{project}:{key}", {}).get("value") for key in ("kubeconfig", "context"))
     return kubeconfig or None, context or None
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from embedded import images, paths
+from embedded import addons, images, paths
+from embedded.addons import dashboard
 from embedded.errors import Failure
-from embedded.images import catalogue
 from embedded.licences import UNKNOWN, Part, others, python
 from embedded.licences import go as go_licences
 from embedded.toolchain import system
-from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, Module
+from embedded.toolchain.gomod import CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, Module
 
 WIDTH = 200
 """Columns of the table where it doesn't go to a terminal."""
@@ -77,13 +77,12 @@ def _parts() -> Iterator[Part]:
 
 
 def _modules() -> list[Module]:
-    addons = {module.name: module for modules in ADDONS.values() for module in modules}
-    return [CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, *addons.values()]
+    return [CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, *addons.modules()]
 
 
 def _archives() -> Iterator[Path]:
     """The images of Python programs that this machine has made, the newest of each."""
-    name = catalogue.kube_web_view().name
+    name = dashboard.kube_web_view().name
     if folder := _newest(paths.CACHE / "images", name, "image.tar"):
         yield folder / "image.tar"
 

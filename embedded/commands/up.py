@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from docker.errors import DockerException
 from rich.console import Console
 from rich.text import Text
 
-from embedded import images, stack, toolchain
+from embedded import addons, images, stack, toolchain
 from embedded.cluster import preflight
 from embedded.cluster.cluster import Cluster
 from embedded.cluster.plan import Ports
-from embedded.commands import connection, health
+from embedded.commands import connection
 from embedded.commands.exclusive import exclusive
 from embedded.errors import Failure
 from embedded.images import catalogue
@@ -51,24 +51,45 @@ def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
     """
     progress = Progress()
     cluster = Cluster(STATE)
-    ports = stack.ports(PROJECT)
-    stack.refuse_addons(stack.addons(PROJECT))
+    settings = stack.read_settings(PROJECT)
+    ports, switched_on = stack.ports(PROJECT, settings), settings.addons.deployed
+    refuse(switched_on)
     preflight.refuse_without_root()
     with exclusive(progress.console):
         cluster.check(ports)
-        return _run(progress, cluster, ports, cluster_only=cluster_only, pulumi_arguments=pulumi_arguments)
+        return _run(progress, cluster, ports, switched_on, cluster_only=cluster_only, pulumi_arguments=pulumi_arguments)
+
+
+def refuse(switched_on: Iterable[str]) -> None:
+    """Refuse the addons that the embedded cluster can't have.
+
+    Raises:
+        Failure: There is one among those that are switched on.
+    """
+    for name in switched_on:
+        if name in addons.ADDONS and (reason := addons.ADDONS[name].refused):
+            raise Failure(
+                f"addons.{name}: {reason}",
+                fix=f"switch it off here: pulumi config rm --path addons.{name} --stack {stack.STACK}",
+            )
 
 
 def _run(
-    progress: Progress, cluster: Cluster, ports: Ports, *, cluster_only: bool, pulumi_arguments: Sequence[str]
+    progress: Progress,
+    cluster: Cluster,
+    ports: Ports,
+    switched_on: Mapping[str, Any],
+    *,
+    cluster_only: bool,
+    pulumi_arguments: Sequence[str],
 ) -> int:
-    addons = stack.addons(PROJECT)
-    tools = toolchain.provide(progress, addons, lambda engine: download_kubernetes(engine, PULUMI_HOME, PYTHON))
+    modules = addons.modules(switched_on)
+    tools = toolchain.provide(progress, modules, lambda engine: download_kubernetes(engine, PULUMI_HOME, PYTHON))
     docker_host = f"unix://{cluster.files.docker_socket}"
     environment = _connect(tools, cluster, docker_host)
     dev, code = stack.Stack(PROJECT, STATE, environment), 0
     with OfficialDownloads(tools.pulumi, PULUMI_HOME, PYTHON) as downloads:
-        _set_up(progress, tools, cluster, ports, docker_host, addons)
+        _set_up(progress, tools, cluster, ports, docker_host, switched_on)
         dev.select()
         if not cluster_only:
             with progress.stage("pulumi up", live=False) as stage:
@@ -83,6 +104,9 @@ def _run(
     if code != 0:
         # Pulumi tells that something isn't ready, and not always why.
         with contextlib.suppress(Failure):
+            # With Pulumi's SDK it takes a while.
+            from embedded.commands import health
+
             health.show(progress.console, problems_only=True)
         raise Failure(
             "`pulumi up` failed: the reasons are above, below “Diagnostics”",
@@ -115,7 +139,7 @@ def _set_up(
     cluster: Cluster,
     ports: Ports,
     docker_host: str,
-    addons: Mapping[str, Mapping[str, Any]],
+    switched_on: Mapping[str, Any],
 ) -> None:
     """Start the cluster, load its images and install the plugins, side by side where one doesn't need the other."""
 
@@ -133,7 +157,7 @@ def _set_up(
 
     with ThreadPoolExecutor() as threads:
         steps = [threads.submit(step) for step in (start, plugins)]
-        bases, pods = catalogue.docker(tools), [*catalogue.cluster(tools), *catalogue.addons(tools, addons)]
+        bases, pods = catalogue.docker(tools), [*catalogue.cluster(tools), *addons.images(tools, switched_on)]
         archives = images.provide([*bases, *pods], progress)
         for step in steps:
             step.result()
@@ -173,9 +197,9 @@ def _show(outputs: dict[str, Any]) -> None:
     width = max(map(len, urls), default=0)
     for name, url in urls.items():
         console.print(Text(f"{name:{width}}  "), Text(url, f"bold link {url}"), sep="")
-    for name, product in (("dashboard", "the dashboard"), ("prometheus", "Prometheus"), ("rancher", "Rancher")):
-        if "password" in outputs.get(f"{name}_login", {}):
-            command = f'eval "$(script/env)"; pulumi stack output {name}_login --show-secrets'
-            console.print(f"to sign in to {product}: {command}")
+    for output, value in outputs.items():
+        if output.endswith("_login") and "password" in value:
+            command = f'eval "$(script/env)"; pulumi stack output {output} --show-secrets'
+            console.print(f"to sign in to {output.removesuffix('_login')}: {command}")
     if outputs.get("hosts_entry"):
         console.print(f"add to /etc/hosts: {outputs['hosts_entry']}")

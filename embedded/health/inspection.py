@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from embedded.health.api import CONNECTIONS, Api, ApiError
+from embedded.health.api import Api, ApiError
 from embedded.health.causes import explain, holding
 from embedded.health.deployed import Component, Json, Object, components
 from embedded.health.readiness import unready
 from embedded.health.related import look
+from settings.cluster_reader import CONNECTIONS
 
 EXPIRES_SOON = timedelta(days=14)
 """Each ``pulumi up`` renews certificates months before they expire: one with less left has been forgotten."""

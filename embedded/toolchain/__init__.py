@@ -1,7 +1,7 @@
 """The programs of the embedded default: built from Go modules, installed from PyPI, or the machine's own."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from embedded.progress import Progress
 from embedded.toolchain import busybox, pulumi_engine, system
 from embedded.toolchain.build import Builder
 from embedded.toolchain.diagnosis import require_space
-from embedded.toolchain.gomod import ADDONS, CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES
+from embedded.toolchain.gomod import CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, Module
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,19 @@ class Toolchain:
     caddy: Path
     nginx: Path
     busybox: Path
-    dockerd: Path | None
+    dockerd: Path
     pulumi_kubernetes: Path | None = None
     addons: Mapping[str, Path] = field(default_factory=dict)
 
 
 def provide(
-    progress: Progress, addons: Iterable[str] = (), downloads: Callable[[Path], bool] = lambda _: False
+    progress: Progress, addons: Sequence[Module] = (), downloads: Callable[[Path], bool] = lambda _: False
 ) -> Toolchain:
     """Return the toolchain, and build, install or download what is missing of it.
 
     Args:
         progress: Where to show what is done.
-        addons: Names of the addons that are switched on; those without programs of their own cost nothing here.
+        addons: The modules of the addons that are switched on.
         downloads: Tells whether an official engine has its Kubernetes plugin, or can download it; it is built else.
 
     Raises:
@@ -73,8 +73,7 @@ def provide(
     modules = [CLUSTER, KUBE_ROUTER] if official else [CLUSTER, PULUMI, KUBE_ROUTER]
     if not official or not downloads(official):
         modules.append(PULUMI_KUBERNETES)
-    extra = {module.name: module for addon in addons for module in ADDONS.get(addon, ())}
-    builder = Builder([*modules, *extra.values()], root, logs, progress)
+    builder = Builder([*modules, *addons], root, logs, progress)
     if builder.missing:
         require_space()
 
@@ -96,6 +95,8 @@ def provide(
             threads.shutdown(wait=False, cancel_futures=True)
             builder.stop()
             raise
+    dockerd = system.find("dockerd")
+    assert dockerd is not None  # noqa: S101 - it was there, or has just been installed
     return Toolchain(
         bin=builder.folders[CLUSTER.name] / "bin",
         kube_router=builder.folders[KUBE_ROUTER.name] / "bin/kube-router",
@@ -109,8 +110,8 @@ def provide(
         caddy=caddy,
         nginx=nginx,
         busybox=shell.result(),
-        dockerd=system.find("dockerd"),
-        addons={name: builder.folders[name] / "bin" for name in extra},
+        dockerd=dockerd,
+        addons={module.name: builder.folders[module.name] / "bin" for module in addons},
     )
 
 

@@ -195,7 +195,7 @@ class Builder:
 
 def _complete(module: Module, source: Path, go: _Go) -> None:
     """Make a copy of ``module`` in ``source``, with what its commands embed, and the modules that are amended."""
-    shutil.copytree(module.folder, source)
+    charts.copy(module.folder, source)
     for path in module.embeds:
         shutil.copyfile(_upstream(module.main, go) / path, source / path)
     for path, ours in module.amended.items():

@@ -1,22 +1,17 @@
-"""The Go modules of the toolchain, and what each one is built with.
-
-To add a program for an addon, make a folder here with its go.mod and go.sum: a ``tool`` line for each of upstream's
-commands, a ``cmd`` folder for what has a ``main`` of our own. If it uses Kubernetes' libraries, keep the versions that
-the cluster's go.mod has (``exclude`` newer ones): then Go compiles them once for both, and `Module.after` has it wait
-for that. Describe it by a `Module`, add that to `ADDONS`, and its image to ``embedded/images/catalogue.py``.
-"""
+"""The Go modules of the toolchain, and what each one is built with; those of addons are in ``embedded/addons``."""
 
 import hashlib
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from embedded.licences import go as licences
 
-_HERE = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent
+"""Where the folders of the modules are."""
 
 # Debug information costs a fifth of the time and a third of the size; nobody debugs these binaries.
 _FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false")
@@ -124,7 +119,7 @@ class Module:
 
 
 CLUSTER = Module(
-    folder=_HERE / "cluster",
+    folder=FOLDER / "cluster",
     product="Kubernetes",
     main="k8s.io/kubernetes",
     tags=("no_btrfs", "no_zfs", "no_devmapper"),
@@ -157,14 +152,14 @@ CLUSTER = Module(
 )
 
 PULUMI = Module(
-    folder=_HERE / "pulumi",
+    folder=FOLDER / "pulumi",
     product="Pulumi",
     main="github.com/pulumi/pulumi/pkg/v3",
     stamps={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "github.com/pulumi/pulumi/pkg/v3"},
 )
 
 PULUMI_KUBERNETES = Module(
-    folder=_HERE / "pulumi-kubernetes",
+    folder=FOLDER / "pulumi-kubernetes",
     product="Pulumi's Kubernetes provider",
     main="github.com/pulumi/pulumi-kubernetes/provider/v4",
     # What upstream tags this commit with: https://github.com/pulumi/pulumi-kubernetes/releases/tag/v4.25.0
@@ -175,7 +170,7 @@ PULUMI_KUBERNETES = Module(
 )
 
 KUBE_ROUTER = Module(
-    folder=_HERE / "kube-router",
+    folder=FOLDER / "kube-router",
     product="kube-router",
     main="github.com/cloudnativelabs/kube-router/v2",
     stamps={
@@ -183,78 +178,3 @@ KUBE_ROUTER = Module(
     },
     after=CLUSTER,
 )
-
-METRICS_SERVER = Module(
-    folder=_HERE / "metrics-server",
-    product="metrics-server",
-    main="sigs.k8s.io/metrics-server",
-    stamps={"k8s.io/client-go/pkg/version.gitVersion": "sigs.k8s.io/metrics-server"},
-    after=CLUSTER,
-)
-
-JAEGER = Module(
-    folder=_HERE / "jaeger",
-    product="Jaeger",
-    main="github.com/jaegertracing/jaeger",
-    # Upstream releases both at once: https://github.com/jaegertracing/jaeger/blob/v1.76.0/CHANGELOG.md
-    release="2.13.0",
-    stamps={"github.com/jaegertracing/jaeger/internal/version.latestVersion": "release"},
-)
-
-PROMETHEUS = Module(
-    folder=_HERE / "prometheus",
-    product="Prometheus",
-    main="github.com/prometheus/prometheus",
-    release="3.16.0",
-    # Of the ways to find targets only that of Kubernetes: the others bring the SDKs of a dozen clouds.
-    tags=("remove_all_sd", "enable_kubernetes_sd"),
-    stamps={"github.com/prometheus/common/version.Version": "release"},
-    # Its module has no built pages, which `embedded.images.prometheus_image` makes of these.
-    sources={"ui": "web/ui"},
-)
-
-LOKI = Module(
-    folder=_HERE / "loki",
-    product="Loki",
-    main="github.com/grafana/loki/v3",
-    stamps={"github.com/grafana/loki/v3/pkg/util/build.Version": "github.com/grafana/loki/v3"},
-)
-
-CERT_MANAGER = Module(
-    folder=_HERE / "cert-manager",
-    product="cert-manager",
-    main="github.com/cert-manager/cert-manager",
-    stamps={"github.com/cert-manager/cert-manager/pkg/util.AppVersion": "github.com/cert-manager/cert-manager"},
-    charts={"quay.io/jetstack/charts/cert-manager": "deploy/charts/cert-manager"},
-    after=CLUSTER,
-)
-
-OTEL_COLLECTOR = Module(
-    folder=_HERE / "otel-collector",
-    product="OpenTelemetry Collector",
-    main="go.opentelemetry.io/collector/otelcol",
-    stamps={"main.version": "go.opentelemetry.io/collector/otelcol"},
-)
-
-KNATIVE = Module(
-    folder=_HERE / "knative",
-    product="Knative Serving",
-    main="knative.dev/serving",
-    # The module of each release has a version of its own: https://github.com/knative/serving/releases/tag/knative-v1.23.0
-    release="1.23.0",
-    stamps={"knative.dev/pkg/changeset.rev": "release"},
-    after=CLUSTER,
-)
-
-ADDONS: Mapping[str, Sequence[Module]] = {
-    "cert": (CERT_MANAGER,),
-    "jaeger": (JAEGER,),
-    "knative": (KNATIVE,),
-    "logs": (OTEL_COLLECTOR, LOKI),
-    "metrics-server": (METRICS_SERVER,),
-    "prometheus": (PROMETHEUS,),
-}
-"""The modules of each addon that has programs of its own, by its name in ``inspiration:addons``.
-
-They are built when the addon is switched on.
-"""

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from settings import SettingsError
-from settings.cluster_facts import PATHS, ClusterFacts, Found
+from settings.cluster_facts import PATHS, SERVICES, VERSION, Found, facts_of
 from settings.cluster_reader import ApiServer, read_facts
-from tests.unit.api_servers import NAMESPACES, Authority, kubeconfig
+from tests.unit.api_servers import DEFAULT_NAMESPACE, Authority, kubeconfig
 from tests.unit.api_servers import authority as authority
 from tests.unit.api_servers import serve as serve
 from tests.unit.api_servers import started as started
@@ -28,14 +28,15 @@ def problem(text: str, context: str | None = "here") -> str:
 
 
 def test_it_is_asked_once_for_everything(serve: Any) -> None:
-    server = serve(namespaces=(200, NAMESPACES))
+    server = serve(answers=DEFAULT_NAMESPACE)
     facts = read_facts(ApiServer(kubeconfig(server.url), "here", {}))
-    assert facts == ClusterFacts("stack", (1, 37), (Found("default"),))
-    assert sorted(asked.path for asked in server.asked) == sorted(PATHS.values())
+    assert facts == facts_of({path: body for path, (_, body) in server.answers.items()}, "stack", {})
+    assert (facts.version, facts.namespaces) == ((1, 37), (Found("default"),))
+    assert sorted(asked.path for asked in server.asked) == sorted(PATHS)
 
 
 def test_the_kubeconfig_is_found_as_kubectl_does(serve: Any, tmp_path: Path) -> None:
-    server = serve(namespaces=(200, NAMESPACES))
+    server = serve(answers=DEFAULT_NAMESPACE)
     (tmp_path / "config").write_text(kubeconfig(server.url))
     expected = read_facts(ApiServer(str(tmp_path / "config"), None, {}))
     assert expected.namespaces == (Found("default"),)
@@ -57,12 +58,12 @@ def test_the_first_of_several_kubeconfigs_says_which_cluster(serve: Any, tmp_pat
 
 
 def test_what_may_not_be_asked_is_a_fact(serve: Any) -> None:
-    facts = read_facts(ApiServer(kubeconfig(serve(services=(403, FORBIDDEN)).url), None, {}))
-    assert facts.denied == {"services": 'User "eve" cannot list resource "services"'}
+    facts = read_facts(ApiServer(kubeconfig(serve(answers={SERVICES: (403, FORBIDDEN)}).url), None, {}))
+    assert facts.denied == {SERVICES: 'User "eve" cannot list resource "services"'}
 
 
 def test_one_that_is_starting_is_waited_for(serve: Any) -> None:
-    server = serve(namespaces=(200, NAMESPACES))
+    server = serve(answers=DEFAULT_NAMESPACE)
     server.busy = 2
     assert read_facts(ApiServer(kubeconfig(server.url), None, {})).namespaces == (Found("default"),)
     assert [asked.path for asked in server.asked].count("/version") == 3
@@ -102,13 +103,18 @@ def test_one_that_cannot_be_trusted(tmp_path: Path, serve: Any, authority: Autho
             "answered HTTP 500 to GET /version; check that it is a Kubernetes API server, and that it is ready",
         ),
         (
+            (500, {"message": "etcdserver: timeout"}),
+            "answered HTTP 500 to GET /version (etcdserver: timeout); check that it is a Kubernetes API server, and "
+            "that it is ready",
+        ),
+        (
             (200, "<html>"),
             "answered HTTP 200 to GET /version; check that it is a Kubernetes API server, and that it is ready",
         ),
     ],
 )
 def test_one_that_answers_something_else(serve: Any, answer: tuple[int, Any], expected: str) -> None:
-    server = serve(version=answer)
+    server = serve(answers={VERSION: answer})
     assert problem(kubeconfig(server.url)) == f'inspiration:context: {server.url}, of context "here", {expected}'
 
 

@@ -144,7 +144,7 @@ def test_no_secret_is_on_a_command_line(files: Files) -> None:
 
 
 def test_the_machine_listens_on_loopback_only(files: Files) -> None:
-    started = programs(files, Path("/bin"), Path("/bin/kube-router"), Ports(), None)
+    started = programs(files, Path("/bin"), Path("/bin/kube-router"), Ports(), Path("/usr/sbin/dockerd"))
     outside = [program for program in started if not program.in_cluster_network]
     assert [program.name for program in outside] == ["relay"]
     assert list(outside[0].command[1:]) == [
@@ -158,7 +158,7 @@ def test_the_machine_s_ports_lead_to_the_node_ports_of_the_config(files: Files) 
     ports = Ports(http=8080, http_on_node=30080, https_on_node=30443)
     [relay] = [
         program
-        for program in programs(files, Path("/bin"), Path("/bin/kube-router"), ports, None)
+        for program in programs(files, Path("/bin"), Path("/bin/kube-router"), ports, Path("/usr/sbin/dockerd"))
         if program.name == "relay"
     ]
     assert list(relay.command[1:]) == [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -243,9 +242,9 @@ def shown(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, *resources: dict[st
         "stack": {"deployment": exported(*resources)},
         "config": {"inspiration:kubeconfig": {"value": "/a/kubeconfig"}, "inspiration:context": {"value": "here"}},
     }
-    clusters = {("/a/kubeconfig", "here"): cluster}
+    clusters = {("inspiration", "/a/kubeconfig", "here"): cluster}
     monkeypatch.setattr(health, "_pulumi", lambda command, *_: answers[command])
-    monkeypatch.setattr(health, "connect", lambda *chosen: nullcontext(clusters[chosen]))
+    monkeypatch.setattr(health, "connect", lambda *chosen: clusters[chosen])
     file = io.StringIO()
     healthy = health.show(Console(file=file, width=60, highlight=False), "mine")
     return healthy, [line.rstrip() for line in file.getvalue().splitlines()]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,15 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from components.addons import cert, jaeger, metrics_server
+from components.addons.cert import component as cert
 from components.addons.dashboard import kube_web_view
+from components.addons.jaeger import component as jaeger
 from components.addons.knative import programs as knative
 from components.addons.logs import collector, loki
-from embedded import images, paths
+from components.addons.metrics_server import component as metrics_server
+from embedded import addons, images, paths
 from embedded.images import catalogue
 from embedded.images.archive import Archive, Entry, Image
 from embedded.progress import Progress
-from embedded.toolchain import Toolchain, gomod, of_wheel
+from embedded.toolchain import Toolchain, of_wheel
 
 
 @pytest.fixture
@@ -190,12 +193,12 @@ def toolchain(tmp_path: Path, program: Path) -> Toolchain:
         caddy=program,
         nginx=program,
         busybox=busybox,
-        dockerd=None,
-        addons={module.name: tmp_path for modules in gomod.ADDONS.values() for module in modules},
+        dockerd=program,
+        addons={module.name: tmp_path for module in addons.modules()},
     )
 
 
-ADDONS: dict[str, dict[str, Any]] = {name: {} for name in catalogue._ADDONS} | {"dashboard": {"kind": "kube-web-view"}}
+ADDONS: dict[str, Any] = dict.fromkeys(addons.ADDONS) | {"dashboard": SimpleNamespace(kind="kube-web-view")}
 """All that have images."""
 
 
@@ -218,16 +221,15 @@ def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
     ("switched_on", "names"),
     [
         ({}, []),
-        ({"dashboard": {}}, []),
-        ({"dashboard": {"kind": "headlamp"}, "dns": {"replicas": 2}, "unheard-of": {}}, []),
-        ({"dashboard": {"kind": "kube-web-view"}}, ["kube-web-view", "caddy"]),
-        ({"metrics-server": {}}, ["metrics-server"]),
-        ({"prometheus": {"retention": "7d"}}, ["prometheus"]),
-        ({"logs": {}}, ["loki", "opentelemetry-collector-k8s"]),
-        ({"jaeger": {}}, ["jaeger"]),
-        ({"knative": {}}, ["activator", "autoscaler", "controller", "queue", "webhook"]),
+        ({"dashboard": SimpleNamespace(kind="headlamp"), "dns": None}, []),
+        ({"dashboard": SimpleNamespace(kind="kube-web-view")}, ["kube-web-view", "caddy"]),
+        ({"metrics-server": None}, ["metrics-server"]),
+        ({"prometheus": None}, ["prometheus"]),
+        ({"logs": None}, ["loki", "opentelemetry-collector-k8s"]),
+        ({"jaeger": None}, ["jaeger"]),
+        ({"knative": None}, ["activator", "autoscaler", "controller", "queue", "webhook"]),
         (
-            {"cert": {"acme": {"email": "me@example.com"}}},
+            {"cert": None},
             [
                 f"cert-manager-{part}"
                 for part in ("controller", "webhook", "cainjector", "acmesolver", "startupapicheck")
@@ -236,13 +238,13 @@ def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
     ],
 )
 def test_an_addon_brings_its_images_when_it_is_on(
-    toolchain: Toolchain, switched_on: dict[str, dict[str, Any]], names: list[str]
+    toolchain: Toolchain, switched_on: dict[str, Any], names: list[str]
 ) -> None:
-    assert [image.name for image in catalogue.addons(toolchain, switched_on)] == names
+    assert [image.name for image in addons.images(toolchain, switched_on)] == names
 
 
 def test_addons_have_the_images_that_their_components_name(toolchain: Toolchain) -> None:
-    made = {image.reference for image in catalogue.addons(toolchain, ADDONS) if isinstance(image, Image)}
+    made = {image.reference for image in addons.images(toolchain, ADDONS) if isinstance(image, Image)}
     # Those of a chart have its version.
     assert {each.rpartition(":")[2] for each in made if "/cert-manager-" in each} == {cert.VERSION}
     assert {kube_web_view.CADDY_IMAGE, metrics_server.IMAGE, loki.IMAGE, collector.IMAGE, jaeger.IMAGE} <= made
@@ -250,8 +252,8 @@ def test_addons_have_the_images_that_their_components_name(toolchain: Toolchain)
 
 
 def test_what_an_image_runs_is_in_it(toolchain: Toolchain) -> None:
-    addons = [image for image in catalogue.addons(toolchain, ADDONS) if isinstance(image, Image)]
-    for each in [*catalogue.cluster(toolchain), *catalogue.docker(toolchain), *addons]:
+    of_addons = [image for image in addons.images(toolchain, ADDONS) if isinstance(image, Image)]
+    for each in [*catalogue.cluster(toolchain), *catalogue.docker(toolchain), *of_addons]:
         command = [*each.config.get("Entrypoint", []), *each.config.get("Cmd", [])]  # type: ignore[misc]
         entries = {entry.path: entry for entry in each.entries}
         folders = ("", "/usr/local/bin/", "/usr/bin/", "/usr/sbin/", "/bin/")

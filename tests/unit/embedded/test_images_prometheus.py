@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from components.addons.prometheus import config, objects
-from embedded import paths
+from embedded import addons, paths
 from embedded.errors import Failure
-from embedded.images import catalogue, prometheus_image
+from embedded.images import prometheus_image
 from embedded.images.archive import Entry, Image
 from embedded.images.prometheus_image import PAGES, PrometheusImage
 from embedded.toolchain import Toolchain
@@ -115,9 +115,9 @@ def test_the_image_is_the_one_of_the_component_and_fits_it(tmp_path: Path) -> No
     tools = Toolchain(
         bin=tmp_path, kube_router=tmp_path, pulumi=tmp_path, traefik=tmp_path, caddy=tmp_path, nginx=tmp_path,
         busybox=tmp_path,
-        dockerd=None, addons={"prometheus": tmp_path},
+        dockerd=tmp_path, addons={"prometheus": tmp_path},
     )  # fmt: skip
-    [made] = catalogue.addons(tools, {"prometheus": {}})
+    [made] = addons.images(tools, {"prometheus": None})
     assert isinstance(made, PrometheusImage)
     assert made.base.reference == objects.IMAGE
     entries = {entry.path: entry for entry in made.base.entries}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from embedded import paths
+from embedded.addons import dashboard
 from embedded.errors import Failure
-from embedded.images import catalogue
 from embedded.images.archive import Entry, Image, tree
 from embedded.images.python_image import INTERPRETER, PACKAGES, PythonImage
 from tests.unit.embedded.test_images import layer, member
@@ -199,14 +199,14 @@ def test_a_tree_has_links_as_links_and_modes_that_do_not_depend_on_the_umask(tmp
 
 
 def test_the_dashboard_is_called_and_run_as_upstreams_image() -> None:
-    dashboard = catalogue.kube_web_view()
-    assert dashboard.base.reference == "docker.io/hjacobs/kube-web-view:21.2.0"
-    assert dashboard.base.config["Entrypoint"] == ["/usr/local/bin/python", "-m", "kube_web"]
-    assert "User" not in dashboard.base.config
-    assert f"PYTHONPATH={PACKAGES}" in dashboard.base.config["Env"]  # type: ignore[operator]
+    image = dashboard.kube_web_view()
+    assert image.base.reference == "docker.io/hjacobs/kube-web-view:21.2.0"
+    assert image.base.config["Entrypoint"] == ["/usr/local/bin/python", "-m", "kube_web"]
+    assert "User" not in image.base.config
+    assert f"PYTHONPATH={PACKAGES}" in image.base.config["Env"]  # type: ignore[operator]
 
 
 def test_the_dashboards_packages_are_listed_in_order() -> None:
-    lines = catalogue.kube_web_view().requirements.with_suffix(".in").read_text().splitlines()
+    lines = dashboard.kube_web_view().requirements.with_suffix(".in").read_text().splitlines()
     packages = [line for line in lines if not line.startswith("#")]
     assert packages == sorted(packages, key=lambda line: line.partition("==")[0])

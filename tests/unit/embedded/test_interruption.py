@@ -286,7 +286,8 @@ def run(*_):
 def test_at_twenty_moments_of_a_run(tmp_path: Path) -> None:
     """Wherever it is just then: in a stage, between two of them, in Pulumi."""
     (tmp_path / "Pulumi.yaml").write_text("name: inspiration\n")
-    (tmp_path / "pulumi").write_text("#!/bin/sh\nexec sleep 0.3\n")
+    # Longer than a test on a busy machine can be late: a run doesn't end before its moment has come.
+    (tmp_path / "pulumi").write_text("#!/bin/sh\nexec sleep 60\n")
     program = "ready()\n" + FAKE_UP
     for number in range(20):
         (tmp_path / "ready").unlink(missing_ok=True)

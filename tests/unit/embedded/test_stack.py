@@ -27,17 +27,30 @@ CONFIG = """config:
 SALT = "encryptionsalt: v1:abc:v1:def\n"
 
 
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose stack has no file yet, as the working directory."""
+    (tmp_path / "Pulumi.yaml").write_text("name: inspiration\n")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/index.html").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ports(project: Path, text: str) -> Ports:
+    (project / "Pulumi.dev.yaml").write_text(text)
+    return stack.ports(project, stack.read_settings(project))
+
+
 @pytest.mark.parametrize(
-    ("text", "ports"),
+    ("text", "expected"),
     [
         ("", Ports(80, 443, 32000)),
         ("config:\n  inspiration:context: x\n", Ports(80, 443, 32000)),
         (CONFIG, Ports(8080, 443, 32123)),
-        ("config:\n  inspiration:ingress: nonsense\n", Ports(80, 443, 32000)),
-        ("config:\n  inspiration:ingress:\n    httpPort: many\n", Ports(80, 443, 32000)),
-        ("config:\n  inspiration:ingress:\n    httpPort: true\n", Ports(80, 443, 32000)),
-        ("config:\n  inspiration:ingress:\n    httpPort: 65536\n", Ports(80, 443, 32000)),
         ("config:\n", Ports(80, 443, 32000)),
+        ("config:\n  inspiration:ingress:\n", Ports(80, 443, 32000)),
+        ("config:\n  ingress: {httpPort: 8080}\n", Ports(8080, 443, 32000)),
         ("config:\n  inspiration:addons:\n    ingress: true\n", Ports(80, 443, 32000)),
         (
             "config:\n  inspiration:addons:\n    ingress:\n      nodePorts: {http: 30080, https: 30443}\n",
@@ -45,57 +58,69 @@ SALT = "encryptionsalt: v1:abc:v1:def\n"
         ),
     ],
 )
-def test_ports_are_those_of_the_config(tmp_path: Path, text: str, ports: Ports) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: inspiration\n")
-    (tmp_path / "Pulumi.dev.yaml").write_text(text)
-    assert stack.ports(tmp_path) == ports
+def test_ports_are_those_of_the_config(project: Path, text: str, expected: Ports) -> None:
+    assert ports(project, text) == expected
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"config: [", "Pulumi.dev.yaml isn't YAML: while parsing a flow node expected the node content, "),
-        (b"config: 2001-99-99", "Pulumi.dev.yaml isn't YAML: month must be in 1..12"),
+        (b"config: 0x_", "Pulumi.dev.yaml isn't YAML: invalid literal for int() with base 16: "),
         (b"config: \xff", "Pulumi.dev.yaml isn't YAML: it isn't text"),
     ],
 )
 def test_a_file_that_is_not_yaml_is_named(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_bytes(content)
     with pytest.raises(Failure) as failure:
-        stack.ports(tmp_path)
+        stack.read_settings(tmp_path)
     assert str(failure.value).startswith(expected)
 
 
+def test_what_the_program_would_refuse_is_refused_before_anything_is_done(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touched(*_: object) -> None:
+        raise AssertionError("the cluster is looked at")
+
+    monkeypatch.setattr(Cluster, "check", touched)
+    monkeypatch.setattr(up, "PROJECT", project)
+    (project / "Pulumi.dev.yaml").write_text(
+        "config:\n  inspiration:ingress: {httpPort: many}\n  inspiration:domian: x\n"
+        "  inspiration:addons: {logs: {size: {secure: v1}}}\n"
+    )
+    with pytest.raises(Failure) as failure:
+        up.run(cluster_only=True, pulumi_arguments=[])
+    assert failure.value.cause.splitlines() == [
+        "the configuration is refused:",
+        "inspiration:domian: unknown key; did you mean domain? allowed: kubeconfig, context, domain, sites, ingress, "
+        "registry, certificateAuthority, addons, charts",
+        "inspiration:addons: a secret is in it, and nothing of it is kept secret in the stack's state; set it without "
+        "--secret",
+        'inspiration:ingress.httpPort: "many" given; allowed: a port, 1 to 65535',
+    ]
+    assert failure.value.fix == "correct Pulumi.dev.yaml"
+
+
 @pytest.mark.parametrize(
-    ("text", "addons"),
+    "text",
     [
-        ("", {}),
-        ("config:\n  inspiration:addons:\n", {}),
-        ("config:\n  inspiration:addons: nonsense\n", {}),
-        ("config:\n  inspiration:addons:\n    one: true\n    two: false\n    three:\n", {"one": {}}),
-        ("config:\n  inspiration:addons:\n    one: {}\n    two: 'true'\n    three: 1\n", {"one": {}}),
-        (
-            "config:\n  inspiration:addons:\n    dns: true\n    one:\n      retention: 7d\n",
-            {"dns": {}, "one": {"retention": "7d"}},
-        ),
-        ("config:\n  inspiration:addons:\n    one: auto\n    two: {auto: true}\n", {"one": {}, "two": {"auto": True}}),
+        "kubeconfig: {secure: v1}",
+        "certificateAuthority: {certificate: no certificate, privateKey: {secure: v1}}",
+        "certificateAuthority: {secure: v1}",
+        "charts: [{values: {password: {secure: v1}}}]",
+        "sites: [{name: no}]",  # a text for Pulumi, if not for YAML 1.1
     ],
 )
-def test_the_addons_that_are_on_are_those_that_the_config_names(
-    tmp_path: Path, text: str, addons: dict[str, object]
-) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: inspiration\n")
-    (tmp_path / "Pulumi.dev.yaml").write_text(text)
-    assert stack.addons(tmp_path) == addons
+def test_what_only_pulumi_can_read_is_left_to_the_program(project: Path, text: str) -> None:
+    assert ports(project, f"config:\n  inspiration:{text}\n  inspiration:ingress: {{httpPort: 8080}}\n").http == 8080
 
 
-def test_the_keys_begin_with_the_name_of_the_project(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
-    (tmp_path / "Pulumi.dev.yaml").write_text(
-        "config:\n  shop:ingress: {httpPort: 8080}\n  shop:addons: {logs: true}\n  inspiration:addons: {jaeger: true}\n"
-    )
-    assert stack.ports(tmp_path) == Ports(http=8080)
-    assert stack.addons(tmp_path) == {"logs": {}}
+def test_the_keys_begin_with_the_name_of_the_project(project: Path) -> None:
+    (project / "Pulumi.yaml").write_text("name: shop\n")
+    found = ports(project, "config:\n  shop:ingress: {httpPort: 8080}\n")
+    assert found == Ports(http=8080, project="shop")
+    assert found.keys()[8080] == "shop:ingress.httpPort"
 
 
 @pytest.mark.parametrize(
@@ -109,59 +134,59 @@ def test_a_project_without_a_name_is_refused(tmp_path: Path, text: str, expected
     (tmp_path / "Pulumi.yaml").write_text(text)
     (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  inspiration:addons: {}\n")
     with pytest.raises(Failure) as failure:
-        stack.addons(tmp_path)
+        stack.read_settings(tmp_path)
     assert str(failure.value).startswith(expected)
 
 
-def test_a_second_cni_is_refused_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    def touched(*_: object) -> None:
-        raise AssertionError("the cluster is looked at")
-
-    monkeypatch.setattr(Cluster, "check", touched)
-    monkeypatch.setattr(stack, "addons", lambda _: {"dns": {}, "cilium": {}})
+def test_a_second_cni_is_refused() -> None:
     with pytest.raises(Failure) as caught:
-        up.run(cluster_only=True, pulumi_arguments=[])
+        up.refuse(["dns", "cilium"])
     assert str(caught.value) == (
         "addons.cilium: Cilium has to be the first CNI of a cluster, and the embedded cluster has one; "
         "switch it off here: pulumi config rm --path addons.cilium --stack dev"
     )
-    stack.refuse_addons({"dns": {}, "istio": {}})
+    up.refuse(["dns", "istio"])
 
 
-def test_without_a_file_there_is_no_config(tmp_path: Path) -> None:
-    assert stack.ports(tmp_path) == Ports()
-    assert stack.addons(tmp_path) == {}
+@pytest.mark.parametrize(
+    ("config", "kept"),
+    [
+        (CONFIG, ""),
+        (CONFIG + "  inspiration:kubeconfig:\n    secure: v1:abc\n", SALT),
+        (CONFIG + '  inspiration:kubeconfig: {"secure": "v1:abc"}\n', SALT),
+    ],
+)
+def test_the_salt_stays_only_with_secrets(tmp_path: Path, config: str, kept: str) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text(config + SALT)
+    stack.forget_salt(tmp_path, but_for_secrets=True)
+    assert (tmp_path / "Pulumi.dev.yaml").read_text() == config + kept
 
 
-def test_the_salt_never_shows_as_a_change(tmp_path: Path) -> None:
+def test_the_git_filter_of_earlier_versions_is_taken_back(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
-        identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-        return subprocess.run(
-            ["git", *identity, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
-        ).stdout
+        identity = ("-c", "user.name=me", "-c", "user.email=me@example.com")
+        return subprocess.run(["git", *identity, *arguments], cwd=tmp_path, text=True, check=True, stdout=-1).stdout
 
     git("init", "-q")
-    project = Path(__file__).resolve().parents[3]
-    (tmp_path / ".gitattributes").write_text((project / ".gitattributes").read_text())
-    (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG)
-    git("add", "-A")
-    git("commit", "-qm", "one")
-
+    config = tmp_path / ".git/config"
+    before = config.read_text()
+    config.write_text(before + '[filter "pulumi-encryptionsalt"]\n\tclean = sed /^encryptionsalt:/d\n\tsmudge = cat\n')
+    (tmp_path / ".gitattributes").write_text("Pulumi.dev.yaml filter=pulumi-encryptionsalt\n")
     (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG + SALT)
-    stack.hide_salt(tmp_path)
-
+    git("add", ".")
+    git("commit", "-qm", "before")
+    git("rm", "-q", ".gitattributes")
+    git("commit", "-qm", "after")
+    assert stack._unset_filter(tmp_path)
+    assert config.read_text() == before
+    stack.forget_salt(tmp_path)
+    stack._recount(tmp_path)
     assert git("status", "--porcelain") == ""
-
-    (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG.replace("8080", "8081") + SALT)
-    stack.hide_salt(tmp_path)
-
-    assert git("status", "--porcelain") == " M Pulumi.dev.yaml\n"  # a change of the user's is neither hidden nor staged
-    git("add", "-A")
-    assert git("show", ":Pulumi.dev.yaml") == CONFIG.replace("8080", "8081")
+    assert not stack._unset_filter(tmp_path)
 
 
 def test_the_salt_is_forgotten_with_its_passphrase(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG + SALT)
+    (tmp_path / "Pulumi.dev.yaml").write_text(CONFIG + SALT.strip())
     stack.forget_salt(tmp_path)
     assert (tmp_path / "Pulumi.dev.yaml").read_text() == CONFIG
 
@@ -228,7 +253,7 @@ def test_what_another_version_writes_besides_does_no_harm(tmp_path: Path, monkey
     assert (kept[0]["KUBECONFIG"], kept[1]) == ("/x", [])
 
 
-@pytest.mark.parametrize("content", [b"config: }\n", b"config: 2001-99-99", b"config: \xff"])
+@pytest.mark.parametrize("content", [b"config: }\n", b"config: 0x_", b"config: \xff"])
 def test_every_command_says_that_the_file_is_not_yaml(tmp_path: Path, content: bytes) -> None:
     project = tmp_path / "project"
     shutil.copytree(PROJECT / "embedded", project / "embedded", ignore=shutil.ignore_patterns("__pycache__"))
@@ -258,7 +283,7 @@ def test_without_a_file_there_is_nothing_to_forget(tmp_path: Path) -> None:
 def test_a_file_that_cant_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").mkdir()
     with pytest.raises(Failure) as failure:
-        stack.ports(tmp_path)
+        stack.read_settings(tmp_path)
     assert str(failure.value) == f"{tmp_path}/Pulumi.dev.yaml can't be read: Is a directory; put that right"
 
 

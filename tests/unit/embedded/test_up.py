@@ -56,7 +56,7 @@ def test_a_terminal_gets_the_urls_as_links() -> None:
         # OSC 8: the address, the text, and the end of the link.
         assert f";{name}\x1b\\" in shown
         assert f"{name}\x1b[0m\x1b]8;;\x1b\\" in shown
-    assert "to sign in to the dashboard: eval" in shown
+    assert "to sign in to dashboard: eval" in shown
 
 
 def test_elsewhere_the_urls_are_plain() -> None:
@@ -65,7 +65,7 @@ def test_elsewhere_the_urls_are_plain() -> None:
     assert done.stdout == (
         "blog       http://blog.localhost/\n"
         "dashboard  https://dashboard.localhost/\n"
-        'to sign in to the dashboard: eval "$(script/env)"; pulumi stack output dashboard_login --show-secrets\n'
+        'to sign in to dashboard: eval "$(script/env)"; pulumi stack output dashboard_login --show-secrets\n'
         "add to /etc/hosts: 192.0.2.7 blog.example.com\n"
     )
 

@@ -1,0 +1,52 @@
+"""A stack's configuration, for who has no Pulumi yet that would hand it over."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+import pulumi
+
+from settings import Settings
+
+T = TypeVar("T")
+
+
+def load(project: str, config: Mapping[Any, Any]) -> Settings:
+    """Read the section ``config`` of the file of one of a project's stacks, as the file has it; see `Settings.load`.
+
+    Raises:
+        SettingsError: With all problems at once.
+    """
+    values = {str(key) if ":" in str(key) else f"{project}:{key}": value for key, value in config.items()}
+    secrets = [key for key, value in values.items() if _has_secret(value)]
+
+    def read() -> Settings:
+        pulumi.runtime.set_all_config({key: _text(value) for key, value in values.items()}, secrets)
+        return Settings.load(encrypted=True)
+
+    return within(project, read)
+
+
+def within(project: str, function: Callable[[], T]) -> T:
+    """Call a function as the program of a project would, whose errors have the project's name."""
+
+    def call() -> T:
+        pulumi.runtime.configure(pulumi.runtime.Settings(project, stack=None))
+        return function()
+
+    # In a context of its own, since it is one for all programs of a process where Pulumi's SDK has the project's name.
+    return copy_context().run(call)
+
+
+def _text(value: Any) -> str:
+    """Return ``value`` as Pulumi hands it over."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return value.keys() == {"secure"} or any(map(_has_secret, value.values()))
+    return isinstance(value, list) and any(map(_has_secret, value))
