@@ -100,10 +100,6 @@ ELSEWHERE = {
         "faults/test_down.py::test_down_leaves_the_machine_as_it_was_and_purge_removes_the_data"
     ),
     "script/licences": Elsewhere("e2e/test_licences.py::test_everything_shipped_has_a_known_licence"),
-    'eval "$(script/env)"; .venv/bin/python -m docs.graph --stack dev': Elsewhere(
-        "e2e/test_drawing.py::test_drawn_again_from_the_engines_record_it_is_the_same",
-        (".venv/bin/python", "docs.graph", "--stack", "dev"),
-    ),
     "kubectl top": Elsewhere(
         "e2e/test_addon_metrics_server.py::test_it_tells_what_nodes_and_pods_use_and_leaves_without_a_trace", ("top",)
     ),

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-_LINKED = ("access", "addons", "configuration", "https", "outputs")
-PAGES = (PROJECT / "README.md", *(PROJECT / "docs" / f"{name}.md" for name in _LINKED))
+README = PROJECT / "README.md"
+DOCS = tuple(sorted((PROJECT / "docs").glob("*.md")))
+"""All pages that the README links to."""
+
+_FACTS = frozenset({"bench.md", "cis.md", "pod-security.md"})
+"""Those that say what was measured or checked, and by which program; they tell no user to run anything."""
+
+PAGES = (README, *(page for page in DOCS if page.name not in _FACTS))
 
 PROGRAMS = frozenset(
     {

@@ -16,7 +16,7 @@ SECTIONS = {
     "1.3": "Controller manager",
     "1.4": "Scheduler",
     "2": "etcd",
-    "3.1": "Who signs in how",
+    "3.1": "Authentication",
     "3.2": "Audit log",
     "4.1": "Files of the node",
     "4.2": "Kubelet",
@@ -31,12 +31,12 @@ SECTIONS = {
 INTRODUCTION = """\
 # The embedded cluster beside the CIS Kubernetes Benchmark
 
-The points are those of version 1.12, the words are ours. Flags and fields are as on the real command lines and in the
-real files, in the folder `.inspiration`, where a mode is what others may do at most. Tests hold them to that:
-`tests/unit/embedded/test_cis.py` without a cluster, `tests/e2e/test_hardening.py` on a running one. On another cluster,
-sections 1 to 4 are its own matter.
+The points are those of version 1.12, in our own words. Flags and fields are quoted from the real command lines and
+files; the files are in the folder `.inspiration`. A mode is the most that others may do. Tests check all of it:
+`tests/unit/embedded/test_cis.py` without a cluster, `tests/e2e/test_hardening.py` on a running one. Sections 1 to 4
+say nothing about other clusters.
 
-Of {points} points, {met} are met, {differs} differ for a reason, {na} don't apply.
+Of {points} points, {met} are met, {differs} differ for a reason, and {na} don't apply.
 """
 
 

@@ -15,7 +15,7 @@ FILES = (
         "modes and owners of the pod specifications of the control plane",
         "not applicable",
         (Mode("config/supervisord.conf", 0o600),),
-        "the control plane isn't pods: Supervisor starts it as this file says",
+        "the control plane doesn't run in pods: Supervisor starts it from this file",
     ),
     Check(
         points("1.1", 9, 10),
@@ -29,7 +29,7 @@ FILES = (
         "owner of etcd's folder is etcd",
         "differs",
         (Mode("data/etcd", 0o700),),
-        "it is root's, as etcd runs in the same PID namespace as all else; another user wouldn't be kept from more",
+        "it belongs to root: etcd shares its PID namespace with everything else, so another user would protect nothing",
     ),
     Check(
         points("1.1", 13, 14), "mode and owner of the administrator's kubeconfig", "met", (Mode("kubeconfig", 0o600),)
@@ -50,7 +50,7 @@ FILES = (
 
 API_SERVER = (
     Check(points("1.2", 1), "no anonymous requests", "met", (Flag(API, "anonymous-auth", "false"),)),
-    Check(points("1.2", 2), "no file of tokens", "met", (Flag(API, "token-auth-file", None),)),
+    Check(points("1.2", 2), "no token file", "met", (Flag(API, "token-auth-file", None),)),
     Check(
         points("1.2", 3, 9, 14),
         "DenyServiceExternalIPs, EventRateLimit, NodeRestriction",
@@ -59,7 +59,7 @@ API_SERVER = (
     ),
     Check(
         points("1.2", 4, 5),
-        "a certificate for the kubelet, and the kubelet's is checked",
+        "the API server shows the kubelet a certificate, and checks the kubelet's",
         "met",
         (
             Flag(API, "kubelet-client-certificate"),
@@ -82,8 +82,8 @@ API_SERVER = (
         "AlwaysPullImages",
         "differs",
         (),
-        "the cluster's own images are in no registry but in containerd, so nothing could pull them; the images of the "
-        "stack are named by digest",
+        "the cluster's own images are in containerd and in no registry, so nothing could pull them; the stack names "
+        "its images by digest",
     ),
     Check(points("1.2", 15), "no profiling", "met", (Flag(API, "profiling", "false"),)),
     Check(
@@ -102,27 +102,31 @@ API_SERVER = (
         "a file of the audit log is 100 MB",
         "differs",
         (Flag(API, "audit-log-maxsize", "20"),),
-        "all of them together are 220 MB at most: this is somebody's own machine",
+        "together they are 220 MB at most, since this is somebody's own machine",
     ),
     Check(
-        points("1.2", 20), "a bound on requests", "met", (Flag(API, "request-timeout", None),), "a minute, the default"
+        points("1.2", 20),
+        "requests time out",
+        "met",
+        (Flag(API, "request-timeout", None),),
+        "after a minute, the default",
     ),
     Check(
         points("1.2", 21, 22),
-        "service accounts are looked up, and have a key of their own",
+        "service accounts are looked up, and their tokens have a key of their own",
         "met",
         (Flag(API, "service-account-lookup", None), Flag(API, "service-account-key-file")),
         "looked up by default",
     ),
     Check(
         points("1.2", 23, 26),
-        "etcd by TLS, both sides checked",
+        "etcd is reached over TLS, and both sides are checked",
         "met",
         (Flag(API, "etcd-certfile"), Flag(API, "etcd-keyfile"), Flag(API, "etcd-cafile")),
     ),
     Check(
         points("1.2", 24, 25),
-        "TLS, and certificates of clients",
+        "the API server uses TLS and checks client certificates",
         "met",
         (Flag(API, "tls-cert-file"), Flag(API, "tls-private-key-file"), Flag(API, "client-ca-file")),
     ),
@@ -135,21 +139,21 @@ API_SERVER = (
             Field("encryption.yaml", "resources.0.resources.0", "secrets"),
             Mode("config/encryption.yaml", 0o600),
         ),
-        "by secretbox, with a key made for this cluster",
+        "with secretbox and a key made for this cluster",
     ),
     Check(
         points("1.2", 29),
         "strong ciphers only",
         "met",
         (Flag(API, "tls-min-version", TLS_13),),
-        "TLS 1.3 has no others",
+        "TLS 1.3 has no weak ones",
     ),
     Check(
         points("1.2", 30),
-        "tokens of pods aren't extended",
+        "pods' tokens aren't extended",
         "differs",
         (Flag(API, "service-account-extend-token-expiration", None),),
-        "programs that read their token once would be locked out after an hour; the audit log marks such a token "
+        "programs that read their token only once would be locked out after an hour; the audit log marks such tokens "
         "(`authentication.k8s.io/stale-token`)",
     ),
 )
@@ -157,7 +161,7 @@ API_SERVER = (
 OTHERS = (
     Check(
         points("1.3", 1, 2, 3),
-        "ended pods go; no profiling; each controller has an account of its own",
+        "finished pods are removed; no profiling; each controller has an account of its own",
         "met",
         (
             Flag(MANAGER, "terminated-pod-gc-threshold", "50"),
@@ -167,13 +171,13 @@ OTHERS = (
     ),
     Check(
         points("1.3", 4, 5),
-        "the key of service accounts, and the authority that pods trust",
+        "the key for service accounts, and the authority that pods trust",
         "met",
         (Flag(MANAGER, "service-account-private-key-file"), Flag(MANAGER, "root-ca-file")),
     ),
     Check(
         points("1.3", 6),
-        "certificates of kubelets' servers can be renewed",
+        "kubelets' server certificates can be renewed",
         "met",
         (Flag(MANAGER, "feature-gates", None),),
         "on by default",
@@ -199,7 +203,7 @@ OTHERS = (
 ETCD = (
     Check(
         points("2", 1, 2, 3),
-        "etcd by TLS, with certificates of clients, none made by itself",
+        "etcd uses TLS and checks client certificates; it makes none itself",
         "met",
         (
             Flag("etcd", "cert-file"),
@@ -211,7 +215,7 @@ ETCD = (
     ),
     Check(
         points("2", 4, 5, 6),
-        "the same between members",
+        "the same between etcd's members",
         "met",
         (
             Flag("etcd", "peer-cert-file"),
@@ -222,39 +226,39 @@ ETCD = (
     ),
     Check(
         points("2", 7),
-        "an authority of etcd's own",
+        "etcd has an authority of its own",
         "met",
         (Flag("etcd", "trusted-ca-file"),),
-        "`etcd-ca.crt`, which vouches for nobody but etcd and the API server",
+        "`etcd-ca.crt`, which signs only for etcd and the API server",
     ),
 )
 
 PEOPLE = (
     Check(
         points("3.1", 1, 2),
-        "people don't sign in by certificates or tokens of service accounts",
+        "people don't sign in with certificates or service-account tokens",
         "differs",
         (),
         "a cluster on one machine has no identity provider: the administrator's kubeconfig has a certificate, and the "
-        "addons `dashboard` and `rbac` hand out tokens good for hours",
+        "addons `dashboard` and `rbac` hand out tokens that are valid for hours",
     ),
     Check(
         points("3.1", 3),
-        "people don't sign in by bootstrap tokens",
+        "people don't sign in with bootstrap tokens",
         "met",
         (Flag(API, "enable-bootstrap-token-auth", None),),
         "off by default",
     ),
-    Check(points("3.2", 1), "an audit policy", "met", (Flag(API, "audit-policy-file"),)),
+    Check(points("3.2", 1), "there is an audit policy", "met", (Flag(API, "audit-policy-file"),)),
     Check(
         points("3.2", 2),
-        "it has who reads Secrets, gets tokens, gets into pods, and what is changed",
+        "it records who reads Secrets, gets tokens or enters pods, and what is changed",
         "met",
         (
             Field("audit-policy.yaml", "rules.1.level", "Metadata"),
             Field("audit-policy.yaml", "rules.7.level", "Metadata"),
         ),
-        "left out: heartbeats, and what the cluster's own components only read",
+        "it leaves out heartbeats, and what the cluster's own components only read",
     ),
 )
 
