@@ -18,6 +18,11 @@ CHECKS = (
     ["lint-imports", "--no-cache", "--no-logo"],
 )
 
+SLOW = ("tests/unit/embedded/test_deleted.py", "tests/policy/test_policy_engine.py")
+"""What runs all of the others once more, without embedded/; and what has an engine built."""
+QUICK = ("tests/unit", "tests/graph", "tests/policy", *(f"--ignore={each}" for each in SLOW))
+"""What is tested on the code alone."""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``script/test``; what it doesn't know is pytest's."""
@@ -31,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         ),
         epilog="""examples:
   script/test                       everything
+  script/test --quick               for who changes a line
   script/test tests/unit -x         some of the tests, after the checks
   script/test --no-checks -k site   those with that word in their names
   script/test --addons all          the heavy addons too: their programs take long to build
@@ -40,6 +46,9 @@ exit codes: 0 all is well, 1 a check or a test failed, 130 interrupted; others a
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--no-checks", action="store_true", help="only the tests, without ruff and mypy")
+    made.add_argument(
+        "--quick", action="store_true", help="what needs neither root nor a cluster: less than three minutes"
+    )
     return made
 
 
@@ -47,13 +56,14 @@ def main() -> int:
     """Run the checks and the tests; returns 0 only if all of them passed."""
     arguments, pytest_arguments = parser().parse_known_args()
     try:
-        return _run(arguments.no_checks, pytest_arguments)
+        return _run(arguments.no_checks, [*pytest_arguments, *(QUICK if arguments.quick else [])], arguments.quick)
     except KeyboardInterrupt:
         return 130
 
 
-def _run(no_checks: bool, pytest_arguments: Sequence[str]) -> int:
-    provide_browser()
+def _run(no_checks: bool, pytest_arguments: Sequence[str], quick: bool) -> int:
+    if not quick:
+        provide_browser()
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for check in () if no_checks else CHECKS:
         if subprocess.run(check, cwd=PROJECT, env=environment, check=False).returncode != 0:
