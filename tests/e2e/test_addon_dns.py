@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from components.addons import dns
-from components.addons.storage import HELPER_IMAGE
+from components.addons.dns.component import IMAGE
+from components.addons.storage.component import HELPER_IMAGE
 from tests.checkout import Checkout
 from tests.waiting import eventually
 
@@ -34,7 +35,7 @@ def objects() -> list[dict[str, Any]]:
     """A nameserver of another network, and a pod that asks, with a name in a headless Service."""
     server = {
         "name": "server",
-        "image": dns.IMAGE,
+        "image": IMAGE,
         "args": ["-conf", "/etc/coredns/Corefile"],
         "ports": [{"containerPort": dns.PORT, "protocol": "UDP"}],
         "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},

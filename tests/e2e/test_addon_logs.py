@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from components.addons.logs import collector, loki
-from components.addons.storage import HELPER_IMAGE
+from components.addons.logs import COLLECTOR_NAMESPACE, NAMESPACE, collector, loki
+from components.addons.storage.component import HELPER_IMAGE
 from embedded.cluster.plan import VOLUMES
 from tests.checkout import Checkout
 from tests.waiting import eventually
@@ -49,7 +49,7 @@ def test_what_a_pod_wrote_is_found_and_the_addon_leaves_without_a_trace(logged: 
     logged.switch_off("logs")
 
     assert not logged.kubectl("get", KINDS, "-A", "-l", "app.kubernetes.io/component=logs", "-o", "name")
-    assert not logged.kubectl("get", "namespaces", loki.NAMESPACE, collector.NAMESPACE, "--ignore-not-found")
+    assert not logged.kubectl("get", "namespaces", NAMESPACE, COLLECTOR_NAMESPACE, "--ignore-not-found")
 
 
 def test_no_line_is_lost_or_doubled_when_the_collector_or_loki_starts_again(logged: Checkout) -> None:
@@ -85,7 +85,7 @@ def check_restarts(environment: Mapping[str, str]) -> None:
         for interrupt, after in ((end_collector, 500), (kill_collector, 1500), (end_loki, 2500)):
             assert eventually(lambda after=after: written(environment) > after)  # type: ignore[misc]
             interrupt(environment)
-        kubectl(environment, "rollout", "status", f"statefulset/{loki.NAME}", "-n", loki.NAMESPACE)
+        kubectl(environment, "rollout", "status", f"statefulset/{loki.NAME}", "-n", NAMESPACE)
         assert eventually(lambda: written(environment) == LINES)
         assert eventually(lambda: len(numbers(environment)) >= LINES)
         assert numbers(environment) == list(range(LINES))
@@ -109,7 +109,7 @@ def writer() -> dict[str, Any]:
 
 
 def end_collector(environment: Mapping[str, str]) -> None:
-    kubectl(environment, "delete", "pod", "-n", collector.NAMESPACE, "-l", f"app.kubernetes.io/name={collector.NAME}")
+    kubectl(environment, "delete", "pod", "-n", COLLECTOR_NAMESPACE, "-l", f"app.kubernetes.io/name={collector.NAME}")
 
 
 def kill_collector(_: Mapping[str, str]) -> None:
@@ -123,7 +123,7 @@ def collectors() -> list[psutil.Process]:
 
 
 def end_loki(environment: Mapping[str, str]) -> None:
-    kubectl(environment, "delete", "pod", "-n", loki.NAMESPACE, f"{loki.NAME}-0")
+    kubectl(environment, "delete", "pod", "-n", NAMESPACE, f"{loki.NAME}-0")
 
 
 def written(environment: Mapping[str, str]) -> int:
@@ -160,7 +160,7 @@ def query(expression: str, environment: Mapping[str, str]) -> list[dict[str, Any
 @contextlib.contextmanager
 def forwarded(environment: Mapping[str, str]) -> Iterator[str]:
     """Forward a free port on loopback to Loki, and yield its URL."""
-    command = ["kubectl", "port-forward", "-n", loki.NAMESPACE, f"service/{loki.NAME}", f":{loki.PORT}"]
+    command = ["kubectl", "port-forward", "-n", NAMESPACE, f"service/{loki.NAME}", f":{loki.PORT}"]
     with subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True) as forward:
         assert forward.stdout is not None
         try:

@@ -34,33 +34,6 @@ KINDS = "namespace,clusterrole,clusterrolebinding,persistentvolume,ingress,secre
 NAMESPACE = "prometheus-test"
 
 
-@pytest.fixture
-def measured(site: Checkout) -> Iterator[Checkout]:
-    """The stack with the addon."""
-    with site.addon("prometheus"):
-        yield site
-
-
-def test_it_measures_alerts_and_leaves_without_a_trace(measured: Checkout, browser: Browser, artifacts: Path) -> None:
-    assert measured.outputs()["addon_urls"]["prometheus"] == URL
-    server = Server(measured)
-    check_sign_in(server)
-    check_certificate(server)
-    check_targets(server)
-    check_request_rate(server)
-    check_pages(server, browser, artifacts)
-    check_rules(measured)
-    check_certificate_expires(server)
-    check_site_down(server)
-    unchanged = measured.pulumi("preview", "--expect-no-changes")
-    assert unchanged.returncode == 0, unchanged.stdout
-
-    measured.switch_off("prometheus")
-
-    assert "prometheus" not in measured.outputs()["addon_urls"]
-    assert eventually(lambda: not left(measured)), left(measured)
-
-
 class Server:
     """Prometheus as its users reach it: by its name over TLS that they verify."""
 
@@ -90,8 +63,23 @@ class Server:
         return [each["labels"] for each in alerts if each["labels"]["alertname"] == alert and each["state"] == "firing"]
 
 
-def check_sign_in(server: Server) -> None:
-    """Without the password there is nothing, not even its own metrics."""
+@pytest.fixture(scope="module")
+def measured(site: Checkout) -> Iterator[Checkout]:
+    """The stack with the addon."""
+    with site.addon("prometheus"):
+        yield site
+
+
+@pytest.fixture(scope="module")
+def server(measured: Checkout) -> Server:
+    return Server(measured)
+
+
+def test_its_url_is_an_output(measured: Checkout) -> None:
+    assert measured.outputs()["addon_urls"]["prometheus"] == URL
+
+
+def test_without_the_password_there_is_nothing_not_even_its_own_metrics(server: Server) -> None:
     for login in (None, ("admin", "wrong"), ("", "")):
         for path in ("", "query", "metrics", "api/v1/query?query=up", "-/ready", "assets/index.js"):
             answer = server.get(path, login)
@@ -102,8 +90,7 @@ def check_sign_in(server: Server) -> None:
     assert answer.headers["x-frame-options"] == "deny"
 
 
-def check_certificate(server: Server) -> None:
-    """What is served through the ingress controller is the pod's own certificate."""
+def test_the_ingress_controller_passes_its_certificate_through(server: Server) -> None:
     text = server.cluster.kubectl(
         "get", "secret", "prometheus-tls", "-n", "prometheus", "-o", r"jsonpath={.data.tls\.crt}"
     )
@@ -112,8 +99,7 @@ def check_certificate(server: Server) -> None:
     assert fingerprint(HOST, trusted=server.authority) == stored
 
 
-def check_targets(server: Server) -> None:
-    """All that should be measured is found, and answers."""
+def test_all_that_should_be_measured_is_found_and_answers(server: Server) -> None:
     wanted = {"prometheus", "apiserver", "kubelet", "resource", "cadvisor", "probes", "traefik", "stack"}
 
     def health() -> dict[str, set[str]]:
@@ -132,16 +118,14 @@ def check_targets(server: Server) -> None:
         assert eventually(lambda query=query: bool(server.api("query", query=query)["result"])), query  # type: ignore[misc]
 
 
-def check_request_rate(server: Server) -> None:
-    """The site's requests are counted under its name."""
+def test_requests_are_counted_under_the_name_of_their_site(server: Server) -> None:
     query = f'{REQUEST_RATE}{{site="{SITE}",code="200"}} > 1'
     with Traffic(f"{SITE}.localhost", requests_per_second=20) as traffic:
         assert eventually(lambda: bool(server.api("query", query=query)["result"]), 180)
     assert traffic.failures == []
 
 
-def check_pages(server: Server, browser: Browser, artifacts: Path) -> None:
-    """Its pages open, by the certificate authority that the browser trusts, and answer a query."""
+def test_its_pages_open_in_a_browser_and_answer_a_query(server: Server, browser: Browser, artifacts: Path) -> None:
     user, password = server.login
     context = browser.new_context(
         http_credentials={"username": user, "password": password}, viewport={"width": 1280, "height": 900}
@@ -174,10 +158,10 @@ def ask(page: Page, expression: str) -> None:
     page.get_by_role("button", name="Execute").click()
 
 
-def check_rules(cluster: Checkout) -> None:
+def test_alerts_fire_when_they_should(measured: Checkout, tmp_path: Path) -> None:
     """Upstream's own tool runs the rules over made-up samples: minutes and years pass in no time."""
-    (cluster.path / "rules.yml").write_text(json.dumps(rules([SITE])))
-    file = cluster.path / "rules-test.yml"
+    (tmp_path / "rules.yml").write_text(json.dumps(rules([SITE])))
+    file = tmp_path / "rules-test.yml"
     file.write_text(
         json.dumps(
             {
@@ -187,7 +171,7 @@ def check_rules(cluster: Checkout) -> None:
             }
         )
     )
-    done = cluster.run("promtool", "test", "rules", str(file), environment=cluster.environment())
+    done = measured.run("promtool", "test", "rules", str(file), environment=measured.environment())
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -275,22 +259,8 @@ def target_stops() -> dict[str, Any]:
     }
 
 
-def check_site_down(server: Server) -> None:
-    """The alert fires when the site has no pods, and ends when it has."""
-    scale = ("scale", f"deployment/{SITE}", "-n", SITE)
-    assert server.firing("SiteDown") == []
-    server.cluster.kubectl(*scale, "--replicas=0")
-    try:
-        assert eventually(lambda: bool(server.firing("SiteDown")), 240), server.api("alerts")
-        assert server.firing("SiteDown") == [{"alertname": "SiteDown", "severity": "critical", "site": SITE}]
-    finally:
-        server.cluster.kubectl(*scale, "--replicas=2")
-    assert eventually(lambda: not server.firing("SiteDown")), server.api("alerts")
-
-
-def check_certificate_expires(server: Server) -> None:
-    """The alert fires for the certificate of an Ingress that ends within the days."""
-    file = server.cluster.path / "expiring.json"
+def test_the_certificate_of_an_ingress_that_ends_soon_is_told_of(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "expiring.json"
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": expiring()}))
     server.cluster.kubectl("apply", "-f", str(file))
     try:
@@ -346,6 +316,31 @@ def expiring() -> list[dict[str, Any]]:
             },
         },
     ]
+
+
+def test_a_site_without_pods_is_down_until_it_has_some_again(server: Server) -> None:
+    scale = ("scale", f"deployment/{SITE}", "-n", SITE)
+    assert server.firing("SiteDown") == []
+    server.cluster.kubectl(*scale, "--replicas=0")
+    try:
+        assert eventually(lambda: bool(server.firing("SiteDown")), 240), server.api("alerts")
+        assert server.firing("SiteDown") == [{"alertname": "SiteDown", "severity": "critical", "site": SITE}]
+    finally:
+        server.cluster.kubectl(*scale, "--replicas=2")
+    assert eventually(lambda: not server.firing("SiteDown")), server.api("alerts")
+
+
+def test_nothing_is_left_to_change(measured: Checkout) -> None:
+    unchanged = measured.pulumi("preview", "--expect-no-changes")
+    assert unchanged.returncode == 0, unchanged.stdout
+
+
+def test_it_leaves_without_a_trace(measured: Checkout) -> None:
+    """The last one, since it takes the addon away."""
+    measured.switch_off("prometheus")
+
+    assert "prometheus" not in measured.outputs()["addon_urls"]
+    assert eventually(lambda: not left(measured)), left(measured)
 
 
 def left(cluster: Checkout) -> str:

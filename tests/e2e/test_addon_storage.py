@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.addons.storage import HELPER_IMAGE
+from components.addons.storage.component import HELPER_IMAGE
 from tests.checkout import Checkout
 from tests.waiting import eventually
 

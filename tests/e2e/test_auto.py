@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from settings.cluster_facts import ClusterFacts
+from settings.cluster_facts import ClusterFacts, registry_host
 from settings.cluster_reader import ApiServer, read_facts
 from tests.checkout import Checkout
 from tests.waiting import eventually
@@ -120,26 +120,25 @@ def test_what_is_there_is_found_and_whose_it_is(somebodys: Checkout) -> None:
     assert found.version is not None
     assert found.version >= (1, 37)
     assert found.denied == {}
-    assert {each.name: each.default for each in found.storage_classes if found.foreign(each)} == {"somebodys": True}
-    assert [each.name for each in found.ingress_classes if found.foreign(each)] == ["somebodys"]
+    assert [(each.name, each.default) for each in found.others("storage")] == [("somebodys", True)]
+    assert [each.name for each in found.others("ingress")] == ["somebodys"]
     assert {each.name for each in found.namespaces if not found.foreign(each)} == {
         "container-registry", "dashboard", "ingress", "inspiration", "local-path-storage",
     }  # fmt: skip
     assert {"kube-system", "somebodys"} <= {each.name for each in found.namespaces if found.foreign(each)}
-    assert found.foreign(found.metrics_api)
+    assert [each.name for each in found.others("metrics-server")] == [METRICS]
     [web] = [each for each in found.services if each.namespace == "somebodys"]
     assert web.node_ports == {32100}
-    [dns] = [each for each in found.services if each.dns]
-    assert (dns.name, dns.stack) == ("kube-dns", "dev")
-    assert found.registry is not None
-    assert (found.registry.host, found.registry.stack) == ("localhost:32000", "dev")
+    assert [(each.name, each.stack) for each in found.of("dns")] == [("kube-dns", "dev")]
+    [registry] = found.of("registry")
+    assert (registry_host(registry), registry.stack) == ("localhost:32000", "dev")
 
 
 def test_to_another_stack_all_of_it_is_somebody_elses(site: Checkout) -> None:
     found = facts(site, STACK)
-    [dns] = [each for each in found.services if each.dns]
-    for each in (dns, found.registry, *found.storage_classes, *found.ingress_classes, *found.namespaces):
-        assert found.foreign(each)
+    for addon in ("dns", "storage", "registry", "ingress"):
+        assert found.others(addon) == list(found.of(addon)) != []
+    assert all(map(found.foreign, found.namespaces))
 
 
 def test_what_a_stack_has_made_stays_when_somebody_else_makes_the_same(somebodys: Checkout) -> None:

@@ -60,7 +60,8 @@ def test_a_stack_of_one_s_own_is_told_of_alone(site: Checkout) -> None:
     elsewhere = {**site.environment(), "KUBECONFIG": "/nowhere/kubeconfig"}
     done = site.run("script/up", "--status", "--stack", "dev", environment=elsewhere)
     assert done.returncode == 3
-    assert done.stdout.startswith("what the stack has deployed: unknown, kubeconfig /nowhere/kubeconfig doesn't exist")
+    unknown = "what the stack has deployed: unknown, inspiration:kubeconfig: /nowhere/kubeconfig doesn't exist"
+    assert done.stdout.startswith(unknown)
 
     done = site.run("script/up", "--status", "--stack", "nobody", environment=site.environment())
     assert done.returncode == 1

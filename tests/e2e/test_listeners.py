@@ -67,7 +67,7 @@ def listeners(processes: list[psutil.Process]) -> set[tuple[str, int]]:
 @pytest.fixture
 def ports(site: Checkout) -> Ports:
     """The ports of the machine, and those of the node behind them."""
-    return stack.ports(site.path)
+    return stack.ports(site.path, stack.read_settings(site.path))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.addons import ingress
+from components.addons.ingress.component import IMAGE
 from tests.checkout import Checkout
 from tests.plugins.language.project import Project, install_plugins
 from tests.tls import fingerprint
@@ -116,7 +116,7 @@ def traefik() -> list[dict[str, Any]]:
         "--entryPoints.websecure.address=:8443",
         "--providers.kubernetesCRD=true",
     ]
-    container = {"name": "traefik", "image": ingress.IMAGE, "args": arguments, "imagePullPolicy": "Never"}
+    container = {"name": "traefik", "image": IMAGE, "args": arguments, "imagePullPolicy": "Never"}
     labels = {"app": NAMESPACE}
     pod = {"serviceAccountName": NAMESPACE, "containers": [container]}
     return [
@@ -223,7 +223,6 @@ def test_a_controller_that_would_ignore_it_is_an_error_in_preview(project: Proje
     finally:
         project.pulumi("config", "set", "class", CLASS)
     assert (
-        "test:ingress.passthrough: auto given, and the controller of test:ingress.className, "
-        "example.com/deaf, isn't known to pass TLS through"
+        "passthrough is auto, and the controller of the IngressClass, example.com/deaf, isn't known to pass TLS through"
     ) in shown
     assert "Traceback" not in shown

@@ -51,13 +51,13 @@ def test_into_a_pipe_go_plain_lines(site: Checkout) -> None:
 
 
 def test_a_failure_ends_with_what_is_wrong_what_to_do_and_the_logs(site: Checkout) -> None:
-    site.pulumi("config", "set", "domain", "Not A Domain")
+    site.pulumi("config", "set", "context", "nowhere")
     try:
         done = site.run("script/up")
     finally:
         site.run("git", "checkout", "-q", "Pulumi.dev.yaml")
     assert done.returncode == 1
-    assert 'inspiration:domain: "Not A Domain" given; allowed: a host name in lower case' in done.stdout
+    assert 'inspiration:context: "nowhere" given, which isn\'t in $KUBECONFIG; allowed: inspiration' in done.stdout
     assert done.stderr.splitlines()[-3:] == [
         "error: `pulumi up` failed: the reasons are above, below “Diagnostics”",
         "  fix: put them right and run script/up again, which goes on from there; script/up --status tells what isn't "

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -46,7 +47,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_error_names_port_program_pid_and_key(
     tmp_path: Path, held: int, which: str, section: str, name: str
 ) -> None:
-    free = {"http": 59080, "https": 59443, "registry": 59032}
+    free: dict[str, Any] = {"http": 59080, "https": 59443, "registry": 59032}
 
     files, ports = Files(tmp_path), Ports(**{**free, which: held})
     with pytest.raises(Failure) as failure:
