@@ -114,7 +114,9 @@ class _Pulumi:
 
     def _plugin_install(self, words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         command = [str(self.binary), "plugin", "install", "resource", *words, "--non-interactive"]
-        return command, os.environ | {"PULUMI_HOME": str(self.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        # Of a download that is cut short, Pulumi leaves a file in its temporary folder.
+        ours = {"PULUMI_HOME": str(self.home), "TMPDIR": str(self.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        return command, os.environ | ours
 
     def plugin(self, name: str, version: str) -> Path:
         """Where the engine keeps a resource plugin."""
