@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -42,9 +42,6 @@ class Model(BaseModel):
         if kinds == {str}:
             return _as_text(value)
         return list(map(_as_text, value)) if kinds == {list, str} and isinstance(value, list) else value
-
-
-M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,11 @@ from components.addons import ADDONS
 from components.addons.addon import Detectable
 from components.options import allowed, default_text, nested
 from settings import DEFAULT_SITE, Settings
-from settings.addons import AddonSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCHEMA = PROJECT / "Pulumi.yaml"
 PAGE = PROJECT / "docs" / "configuration.md"
 BEGIN = "  # From here on made from the models of the options: .venv/bin/python -m docs.configuration\n"
-
-TOGGLES = {True: "true", False: "false", "auto": "auto"}
 
 
 @dataclass(frozen=True)
@@ -45,12 +42,11 @@ class Option:
 
 def options(model: type[BaseModel], *path: str) -> Iterator[Option]:
     """Yield the options of a map, each followed by its own if it is a map itself."""
-    switched = {addon.name: TOGGLES[addon.default] for addon in ADDONS} if issubclass(model, AddonSettings) else {}
     for name, field in model.model_fields.items():
         key = field.alias or name
         if issubclass(model, Detectable) and name == "auto":
             continue  # said once, of all addons
-        yield Option((*path, key), field.description or "", allowed(field), switched.get(key) or default(field))
+        yield Option((*path, key), field.description or "", allowed(field), default(field))
         if inner := nested(field):
             yield from options(inner, *path, key)
 

@@ -34,11 +34,10 @@ class AddonSettings(Model):
     @property
     def hosts(self) -> dict[str, str]:
         """The host names of the pages of addons, by addon."""
-        deployed = self.deployed
         return {
             addon.name: host
             for addon in ADDONS
-            if addon.name in deployed and (host := addon.host(deployed[addon.name]))
+            if (options := self.of(addon)) is not None and (host := addon.host(options))
         }
 
 
