@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +24,7 @@ from settings.proxies import proxy_of
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
+    from kubernetes.client.rest import RESTResponse
 
 CONNECT_SECONDS, READ_SECONDS = 3, 30
 
@@ -116,6 +118,15 @@ class ApiServer:
             SettingsError: There is no answer, or another one.
         """
         status, body = self.send(path, accept, **query)
+        document = _document(body)
+        return self.refused(path, status, body) if status != 200 or document is None else document
+
+    def refused(self, path: str, status: int, body: bytes) -> str | None:
+        """Return what `ask` does where the answer to a GET isn't a document.
+
+        Raises:
+            SettingsError: It is neither that there is none, nor that it may not be read.
+        """
         if status == 401:
             text = "doesn't accept the credentials (401 Unauthorized); sign in again, or set another context"
             raise self._problem(text)
@@ -123,15 +134,9 @@ class ApiServer:
             return refusal(body)
         if status == 404:
             return None
-        try:
-            document = json.loads(body)
-        except ValueError:
-            document = None
-        if status != 200 or not isinstance(document, dict):
-            message = document.get("message") if isinstance(document, dict) else None
-            answered = f"answered HTTP {status} to GET {path}" + (f" ({_line(message)})" if message else "")
-            raise self._problem(f"{answered}; check that it is a Kubernetes API server, and that it is ready")
-        return document
+        message = (_document(body) or {}).get("message")
+        answered = f"answered HTTP {status} to GET {path}" + (f" ({_line(message)})" if message else "")
+        raise self._problem(f"{answered}; check that it is a Kubernetes API server, and that it is ready")
 
     def send(self, path: str, accept: str, **query: str) -> tuple[int, bytes]:
         """Return the status and the body of the answer to a GET, whatever it is.
@@ -139,17 +144,47 @@ class ApiServer:
         Raises:
             SettingsError: There is no answer.
         """
+        with self._explained():
+            response = self._get(path, accept, READ_SECONDS, query)
+            return response.status, response.read()
+
+    def stream(self, path: str, read_seconds: float | None, **query: str) -> tuple[int, Iterator[bytes]]:
+        """Return the status of the answer to a GET, whatever it is, and its lines as they come.
+
+        Args:
+            path: What is asked for.
+            read_seconds: How long there may be nothing; ``None``: for ever.
+            query: The query's parameters.
+
+        Raises:
+            SettingsError: There is no answer; or, while the lines are read, the connection ends before they do.
+        """
+        with self._explained():
+            response = self._get(path, "*/*", read_seconds, query)
+        return response.status, self._lines(response.response)
+
+    def _lines(self, response: Iterable[bytes]) -> Iterator[bytes]:
+        with self._explained():
+            yield from response
+
+    def _get(self, path: str, accept: str, read_seconds: float | None, query: Mapping[str, str]) -> RESTResponse:
         import urllib3
-        from kubernetes.client import ApiException
 
         get = {"method": "GET", "resource_path": path, "auth_settings": ["BearerToken"]}
         method, url, client_headers, *_ = self.client.param_serialize(**get, query_params=[*query.items()])
         headers = urllib3.HTTPHeaderDict(client_headers)
         headers["Accept"] = accept
         headers.extend(self._headers)
+        return self.client.call_api(method, url, headers, _request_timeout=(CONNECT_SECONDS, read_seconds))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Tell the user why there is no answer."""
+        import urllib3
+        from kubernetes.client import ApiException
+
         try:
-            response = self.client.call_api(method, url, headers, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
-            return response.status, response.read()
+            yield
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             cause = _cause(error)
             if isinstance(cause, ssl.SSLError):
@@ -237,6 +272,14 @@ def _cause(error: BaseException) -> BaseException:
     wrapped = [getattr(error, "reason", None), error.__cause__, *error.args[:1], error.__context__]
     inner = next((each for each in wrapped if isinstance(each, BaseException)), None)
     return _cause(inner) if inner else error
+
+
+def _document(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _line(text: object) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import shorten
 from threading import Lock
 from urllib.parse import quote
 
@@ -14,6 +16,10 @@ from settings.cluster_reader import ApiServer
 from settings.stack_file import within
 
 NAMESPACE, POD = Kind("v1", "Namespace"), Kind("v1", "Pod")
+_SERVICE = Kind("v1", "Service")
+
+WATCH_SECONDS = 240
+"""How long changes are told of at a time."""
 
 
 class ApiError(Exception):
@@ -90,6 +96,64 @@ class Api:
             status, body = self._server.send(f"{self._path(POD, namespace, pod)}/log", "*/*", **query)
         return body.decode(errors="replace").splitlines() if status == 200 else []
 
+    def log_lines(self, namespace: str, pod: str, container: str, **options: str) -> Iterator[bytes]:
+        """Yield the lines of a container's log, with their ends; none where there is no log.
+
+        Args:
+            namespace: That of the pod.
+            pod: Its name.
+            container: The container's name.
+            options: Those of the API, as ``follow="true"``: then lines come until the container ends.
+
+        Raises:
+            ApiError: It may not be read; or there is no answer, or no more of it.
+        """
+        path = f"{self._path(POD, namespace, pod)}/log"
+        # A container that hasn't started yet is a bad request.
+        yield from self._stream(path, None, (400, 404), container=container, **options)
+
+    def changes(self, kind: Kind, namespace: str, **selectors: str) -> Iterator[Json]:
+        """Yield the objects of a kind, and each again when it changes, for some minutes.
+
+        Raises:
+            ApiError: They may not be seen; or there is no answer, or no more of it.
+        """
+        seconds = {"watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+        for line in self._stream(self._path(kind, namespace), WATCH_SECONDS + 30, (), **seconds, **selectors):
+            event = json.loads(line)
+            if event["type"] in ("ADDED", "MODIFIED"):
+                yield event["object"]
+
+    def ask_service(self, namespace: str, service: str, port: int, path: str, **query: str) -> Json:
+        """Return the document that a Service inside the cluster has at a path. The API server asks it.
+
+        Raises:
+            ApiError: It may not be asked, or doesn't answer with a document.
+        """
+        proxied = f"{self._path(_SERVICE, namespace, service)}:{port}/proxy{path}"
+        with _api_errors():
+            status, body = self._server.send(proxied, "application/json", **query)
+            if status in (401, 403):
+                _allowed(self._server.refused(proxied, status, body))
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = body.decode(errors="replace")
+        if status == 200 and isinstance(document, dict):
+            return document
+        why = document.get("message") if isinstance(document, dict) else document
+        said = f"HTTP {status} ({shorten(str(why), 200)})"
+        raise ApiError(f"the Service {namespace}/{service} answered {said}; see whether its pods run")
+
+    def _stream(self, path: str, seconds: int | None, none: tuple[int, ...], **query: str) -> Iterator[bytes]:
+        """Yield the lines of an answer, none where its status is one of ``none``."""
+        with _api_errors():
+            status, lines = self._server.stream(path, seconds, **query)
+            if status == 200:
+                yield from lines
+            elif status not in none:
+                _allowed(self._server.refused(path, status, b"".join(lines)))
+
     def _path(self, kind: Kind, namespace: str | None, name: str = "") -> str:
         """Path of an object, or of all objects of a kind."""
         root = f"/apis/{kind.api_version}" if "/" in kind.api_version else f"/api/{kind.api_version}"
@@ -118,6 +182,11 @@ class Api:
         """Return what is at a path; ``None`` if nothing is."""
         with _api_errors():
             answer = self._server.ask(path, **query)
-        if isinstance(answer, str):
-            raise ApiError(f"{answer}; grant that permission, or use another user")
-        return answer
+        return _allowed(answer)
+
+
+def _allowed(answer: Json | str | None) -> Json | None:
+    """Return what has been answered, if that isn't that it may not be seen."""
+    if isinstance(answer, str):
+        raise ApiError(f"{answer}; grant that permission, or use another user")
+    return answer

@@ -49,6 +49,10 @@ class Component:
     objects: list[Object] = field(default_factory=list)
     certificates: dict[str, datetime] = field(default_factory=dict)
     """When each expires, by resource."""
+    type: str = ""
+    """Such as ``Site``."""
+    outputs: Json = field(default_factory=dict)
+    """What it has registered."""
 
 
 def components(deployment: Json) -> list[Component]:
@@ -68,7 +72,8 @@ def components(deployment: Json) -> list[Component]:
         if owner is None or resource.get("delete") or resource.get("external"):
             continue
         name = _name(owner)
-        component = found.setdefault(owner["urn"], Component(name, urls.get(name)))
+        kind, outputs = owner["type"].removeprefix(COMPONENT), owner.get("outputs") or {}
+        component = found.setdefault(owner["urn"], Component(name, urls.get(name), type=kind, outputs=outputs))
         if deployed := _object(resource):
             component.objects.append(deployed)
         if expiry := (resource.get("outputs") or {}).get("validityEndTime"):

@@ -43,6 +43,7 @@ def logged(site: Checkout) -> Iterator[Checkout]:
 
 def test_what_a_pod_wrote_is_found_and_the_addon_leaves_without_a_trace(logged: Checkout) -> None:
     check_site(logged.environment())
+    check_command(logged)
     unchanged = logged.pulumi("preview", "--expect-no-changes")
     assert unchanged.returncode == 0, unchanged.stdout
 
@@ -75,6 +76,26 @@ def check_site(environment: Mapping[str, str]) -> None:
     assert json.loads(line)["request"]["uri"] == mark
     by_pod = query(f'{{k8s_pod_name="{stream["stream"]["k8s_pod_name"]}"}} |= "{mark}"', environment)
     assert by_pod == found
+
+
+def check_command(checkout: Checkout) -> None:
+    """``script/logs`` prints each line once, also that of a pod that is gone."""
+    mark = f"/{uuid4()}"
+    assert httpx.get(f"http://127.0.0.1{mark}", headers={"Host": HOST}).status_code == 404
+
+    def printed() -> list[str]:
+        done = checkout.run("script/logs", SITE)
+        assert done.returncode == 0, done.stderr
+        return [line for line in done.stdout.splitlines() if mark in line]
+
+    assert eventually(lambda: bool(printed()))
+    pod = printed()[0].split()[0]
+    assert eventually(lambda: bool(query(f'{{k8s_pod_name="{pod}"}} |= "{mark}"', checkout.environment())))
+    assert len(printed()) == 1
+    checkout.kubectl("delete", "pod", "-n", SITE, pod)
+    assert checkout.kubectl("get", "pod", "-n", SITE, pod, "--ignore-not-found", "-o", "name") == ""
+    assert [line.split()[0] for line in printed()] == [pod]
+    checkout.kubectl("rollout", "status", "-n", SITE, f"deployment/{SITE}")
 
 
 def check_restarts(environment: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from embedded.commands import health
+from embedded.commands import deployment, health
 from embedded.health.api import Api, ApiError
 from embedded.health.deployed import Component, Kind, Object, components
 from embedded.health.inspection import Problem, expired, inspect
@@ -243,8 +243,8 @@ def shown(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, *resources: dict[st
         "config": {"inspiration:kubeconfig": {"value": "/a/kubeconfig"}, "inspiration:context": {"value": "here"}},
     }
     clusters = {("inspiration", "/a/kubeconfig", "here"): cluster}
-    monkeypatch.setattr(health, "_pulumi", lambda command, *_: answers[command])
-    monkeypatch.setattr(health, "connect", lambda *chosen: clusters[chosen])
+    monkeypatch.setattr(deployment, "pulumi", lambda command, *_: answers[command])
+    monkeypatch.setattr(deployment, "connect", lambda *chosen: clusters[chosen])
     file = io.StringIO()
     healthy = health.show(Console(file=file, width=60, highlight=False), "mine")
     return healthy, [line.rstrip() for line in file.getvalue().splitlines()]
