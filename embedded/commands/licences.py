@@ -14,10 +14,14 @@ from rich.table import Table
 from embedded import addons, images, paths
 from embedded.addons import dashboard
 from embedded.errors import Failure
+from embedded.images import bases
 from embedded.licences import UNKNOWN, Part, others, python
 from embedded.licences import go as go_licences
 from embedded.toolchain import system
 from embedded.toolchain.gomod import CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, Module
+
+DEBIAN_IMAGES = {"postgres", *(source.name for source in bases.sources().values())}
+"""Names of the images that are made of Debian's packages."""
 
 WIDTH = 200
 """Columns of the table where it doesn't go to a terminal."""
@@ -66,8 +70,10 @@ def _parts() -> Iterator[Part]:
     yield from python.installed()
     for folder in built:
         yield from go_licences.recorded(folder / go_licences.RECORD)
-    for archive in _archives():
-        yield from python.in_image(archive, archive.parent.name.rpartition("-")[0])
+    for name, archive in _archives([dashboard.kube_web_view().name]):
+        yield from python.in_image(archive, name)
+    for name, archive in _archives(sorted(DEBIAN_IMAGES)):
+        yield from others.debian_in_image(archive, name)
     for lock in Path(images.__file__).parent.glob("*/package-lock.json"):
         yield from others.npm(lock)
     needed = system.PACKAGES.keys() - system.FOR_TESTS
@@ -80,11 +86,11 @@ def _modules() -> list[Module]:
     return [CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, *addons.modules()]
 
 
-def _archives() -> Iterator[Path]:
-    """The images of Python programs that this machine has made, the newest of each."""
-    name = dashboard.kube_web_view().name
-    if folder := _newest(paths.CACHE / "images", name, "image.tar"):
-        yield folder / "image.tar"
+def _archives(names: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Those of the images that this machine has made, the newest of each."""
+    for name in names:
+        if folder := _newest(paths.CACHE / "images", name, "image.tar"):
+            yield name, folder / "image.tar"
 
 
 def _built(module: Module) -> Path | None:

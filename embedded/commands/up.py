@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from embedded import addons, images, stack, toolchain
 from embedded.cluster import preflight
 from embedded.cluster.cluster import Cluster
 from embedded.cluster.plan import Ports
-from embedded.commands import connection
+from embedded.commands import connection, dockerfiles
 from embedded.commands.exclusive import exclusive
 from embedded.errors import Failure
-from embedded.images import catalogue
+from embedded.images import bases, catalogue
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.paths import PROJECT, STATE
+from embedded.plugins.docker import made_here
 from embedded.plugins.install import OfficialDownloads, download_kubernetes, install
 from embedded.progress import Progress
 from embedded.toolchain import Toolchain, charts
@@ -54,10 +56,13 @@ def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
     settings = stack.read_settings(PROJECT)
     ports, switched_on = stack.ports(PROJECT, settings), settings.addons.deployed
     refuse(switched_on)
+    named = dockerfiles.named(PROJECT, settings.sites, partial(_has, cluster.files.docker_socket))
     preflight.refuse_without_root()
     with exclusive(progress.console):
         cluster.check(ports)
-        return _run(progress, cluster, ports, switched_on, cluster_only=cluster_only, pulumi_arguments=pulumi_arguments)
+        return _run(
+            progress, cluster, ports, switched_on, named, cluster_only=cluster_only, pulumi_arguments=pulumi_arguments
+        )
 
 
 def refuse(switched_on: Iterable[str]) -> None:
@@ -79,6 +84,7 @@ def _run(
     cluster: Cluster,
     ports: Ports,
     switched_on: Mapping[str, Any],
+    named: Sequence[str],
     *,
     cluster_only: bool,
     pulumi_arguments: Sequence[str],
@@ -89,7 +95,7 @@ def _run(
     environment = _connect(tools, cluster, docker_host)
     dev, code = stack.Stack(PROJECT, STATE, environment), 0
     with OfficialDownloads(tools.pulumi, PULUMI_HOME, PYTHON) as downloads:
-        _set_up(progress, tools, cluster, ports, docker_host, switched_on)
+        _set_up(progress, tools, cluster, ports, docker_host, switched_on, named)
         dev.select()
         if not cluster_only:
             with progress.stage("pulumi up", live=False) as stage:
@@ -125,6 +131,7 @@ def _connect(tools: Toolchain, cluster: Cluster, docker_host: str) -> dict[str, 
         {
             **stack.environment(STATE, cluster.files.kubeconfig, docker_host),
             **charts.environment(tools.addons.values()),
+            made_here.VARIABLE: " ".join(bases.names()),
         },
         [str(folder) for folder in (tools.pulumi.parent, tools.bin, *tools.addons.values())],
     )
@@ -140,6 +147,7 @@ def _set_up(
     ports: Ports,
     docker_host: str,
     switched_on: Mapping[str, Any],
+    named: Sequence[str],
 ) -> None:
     """Start the cluster, load its images and install the plugins, side by side where one doesn't need the other."""
 
@@ -157,8 +165,9 @@ def _set_up(
 
     with ThreadPoolExecutor() as threads:
         steps = [threads.submit(step) for step in (start, plugins)]
-        bases, pods = catalogue.docker(tools), [*catalogue.cluster(tools), *addons.images(tools, switched_on)]
-        archives = images.provide([*bases, *pods], progress)
+        always, pods = catalogue.docker(tools), [*catalogue.cluster(tools), *addons.images(tools, switched_on)]
+        sources = bases.sources()
+        archives = images.provide([*always, *(sources[name] for name in named), *pods], progress)
         for step in steps:
             step.result()
     with progress.stage("Load images") as stage, ThreadPoolExecutor() as threads:
@@ -167,7 +176,8 @@ def _set_up(
             load_into_containerd, tools.bin / "ctr", socket, [archives[image.name] for image in pods]
         )
         with contextlib.closing(_engine(docker_host, cluster.files.logs / "dockerd.log")) as client:
-            loaded = load_into_docker(client, [archives[image.name] for image in bases])
+            for_builds = [archives[image.name] for image in always] + [bases.tagged(name, archives) for name in named]
+            loaded = load_into_docker(client, for_builds)
         loaded += for_pods.result()
         stage.result = f"{len(loaded)} loaded" if loaded else "there already"
 
@@ -188,6 +198,16 @@ def _engine(docker_host: str, log: Path) -> docker.DockerClient:
                 ) from None
             time.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _has(socket: Path, image: str) -> bool:
+    """Whether the Docker Engine runs, and has an image."""
+    try:
+        with contextlib.closing(docker.DockerClient(f"unix://{socket}")) as client:
+            client.images.get(image)
+    except DockerException:
+        return False
+    return True
 
 
 def _show(outputs: dict[str, Any]) -> None:

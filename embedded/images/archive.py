@@ -10,10 +10,10 @@ import json
 import platform
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TypeAlias
 
 _EPOCH = "1970-01-01T00:00:00Z"
 _CREATOR = "inspiration"
@@ -101,69 +101,8 @@ class Image:
     def write(self, path: Path) -> None:
         """Write the archive to ``path``."""
         with tempfile.TemporaryFile(dir=path.parent) as layer:
-            _write_tar(layer, ((entry.header, entry.source) for entry in self._tree()))
-            layer.seek(0)
-            layer_digest = hashlib.file_digest(layer, "sha256").hexdigest()
-            layer_size = layer.tell()
-            config = _json(
-                {
-                    "architecture": _architecture(),
-                    "os": "linux",
-                    "created": _EPOCH,
-                    "config": self.config,
-                    "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
-                    "history": [{"created": _EPOCH, "created_by": _CREATOR}],
-                }
-            )
-            manifest = _json(
-                {
-                    "schemaVersion": 2,
-                    "mediaType": _MANIFEST,
-                    "config": _descriptor("application/vnd.oci.image.config.v1+json", config),
-                    "layers": [
-                        {
-                            "mediaType": "application/vnd.oci.image.layer.v1.tar",
-                            "digest": f"sha256:{layer_digest}",
-                            "size": layer_size,
-                        }
-                    ],
-                }
-            )
-            names = {
-                "io.containerd.image.name": self.reference,
-                "org.opencontainers.image.ref.name": self.reference.rpartition(":")[2],
-            }
-            index = _json(
-                {
-                    "schemaVersion": 2,
-                    "mediaType": "application/vnd.oci.image.index.v1+json",
-                    "manifests": [{**_descriptor(_MANIFEST, manifest), "annotations": names}],
-                }
-            )
-            docker = _json(
-                [
-                    {
-                        "Config": _blob(config),
-                        "RepoTags": [self.reference],
-                        "Layers": [f"blobs/sha256/{layer_digest}"],
-                    }
-                ]
-            )
-            layer.seek(0)
-            with path.open("wb") as archive:
-                members: list[tuple[str, bytes | IO[bytes], int]] = [
-                    ("index.json", index, len(index)),  # first, so that reading the digests back is quick
-                    ("manifest.json", docker, len(docker)),
-                    ("oci-layout", _LAYOUT, len(_LAYOUT)),
-                    (_blob(config), config, len(config)),
-                    (_blob(manifest), manifest, len(manifest)),
-                    (f"blobs/sha256/{layer_digest}", layer, layer_size),
-                ]
-                with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                    for name, content, size in members:
-                        info = tarfile.TarInfo(name)
-                        info.size = size
-                        tar.addfile(info, io.BytesIO(content) if isinstance(content, bytes) else content)
+            write_layer(layer, self._tree())
+            write_archive(path, self.reference, self.config, layer)
 
     def _tree(self) -> Iterator[Entry]:
         """All entries with the folders above them, sorted, so that folders come before what is in them."""
@@ -173,6 +112,96 @@ class Image:
                 if str(folder) != "/":
                     entries.setdefault(str(folder), Entry(str(folder)))
         return (entries[path] for path in sorted(entries))
+
+
+Layer: TypeAlias = io.BufferedRandom | io.BufferedReader
+
+
+def write_layer(file: IO[bytes], entries: Iterable[Entry]) -> None:
+    """Write the tar file of a layer that has ``entries``, in their order."""
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for entry in entries:
+            info = entry.header
+            if entry.source is None:
+                tar.addfile(info)
+                continue
+            with _open(entry.source) as content:
+                info.size = content.seek(0, io.SEEK_END)
+                content.seek(0)
+                tar.addfile(info, content)
+
+
+def write_archive(path: Path, reference: str, config: Mapping[str, object], layer: Layer) -> None:
+    """Write the archive of an image of one layer to ``path``.
+
+    Args:
+        path: Where to.
+        reference: The image's complete name.
+        config: How it runs: ``config`` of the OCI image configuration.
+        layer: Its layer, a tar file.
+    """
+    layer.seek(0)
+    layer_digest = hashlib.file_digest(layer, "sha256").hexdigest()
+    layer_size = layer.tell()
+    configuration = _json(
+        {
+            "architecture": _architecture(),
+            "os": "linux",
+            "created": _EPOCH,
+            "config": config,
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
+            "history": [{"created": _EPOCH, "created_by": _CREATOR}],
+        }
+    )
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": _descriptor("application/vnd.oci.image.config.v1+json", configuration),
+            "layers": [
+                {
+                    "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                    "digest": f"sha256:{layer_digest}",
+                    "size": layer_size,
+                }
+            ],
+        }
+    )
+    names = {
+        "io.containerd.image.name": reference,
+        "org.opencontainers.image.ref.name": reference.rpartition(":")[2],
+    }
+    index = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [{**_descriptor(_MANIFEST, manifest), "annotations": names}],
+        }
+    )
+    docker = _json(
+        [
+            {
+                "Config": _blob(configuration),
+                "RepoTags": [reference],
+                "Layers": [f"blobs/sha256/{layer_digest}"],
+            }
+        ]
+    )
+    layer.seek(0)
+    with path.open("wb") as archive:
+        members: list[tuple[str, bytes | IO[bytes], int]] = [
+            ("index.json", index, len(index)),  # first, so that reading the digests back is quick
+            ("manifest.json", docker, len(docker)),
+            ("oci-layout", _LAYOUT, len(_LAYOUT)),
+            (_blob(configuration), configuration, len(configuration)),
+            (_blob(manifest), manifest, len(manifest)),
+            (f"blobs/sha256/{layer_digest}", layer, layer_size),
+        ]
+        with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for name, content, size in members:
+                info = tarfile.TarInfo(name)
+                info.size = size
+                tar.addfile(info, io.BytesIO(content) if isinstance(content, bytes) else content)
 
 
 @dataclass(frozen=True)
@@ -213,18 +242,6 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     if file is None:
         raise ValueError(f"{name} isn't a file")
     return file
-
-
-def _write_tar(file: IO[bytes], members: Iterator[tuple[tarfile.TarInfo, Path | bytes | None]]) -> None:
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for info, source in members:
-            if source is None:
-                tar.addfile(info)
-                continue
-            with _open(source) as content:
-                info.size = content.seek(0, io.SEEK_END)
-                content.seek(0)
-                tar.addfile(info, content)
 
 
 def _open(source: Path | bytes) -> io.BytesIO | io.BufferedReader:

@@ -29,17 +29,18 @@ def image(
     reference: str, entries: Sequence[Entry], config: Mapping[str, object], environment: Sequence[str] = ()
 ) -> Image:
     """Return the image ``reference``, with what it has besides what all have: files, configuration, variables."""
+    return Image(reference, [*_BASE, *entries], configuration(reference, config, environment))
+
+
+def configuration(reference: str, config: Mapping[str, object], environment: Sequence[str] = ()) -> dict[str, object]:
+    """Return the configuration of the image ``reference``, with what it has besides what all have."""
     name, _, tag = reference.rpartition(":")
     labels = {
         "org.opencontainers.image.title": name.rpartition("/")[2],
         "org.opencontainers.image.vendor": "inspiration (made on this machine, of upstream's program)",
         "org.opencontainers.image.version": tag,
     }
-    return Image(
-        reference,
-        [*_BASE, *entries],
-        {"WorkingDir": "/", "Env": [f"PATH={_SYSTEM_PATH}", *environment], "Labels": labels, **config},
-    )
+    return {"WorkingDir": "/", "Env": [f"PATH={_SYSTEM_PATH}", *environment], "Labels": labels, **config}
 
 
 def exposed(*ports: str) -> dict[str, dict[str, str]]:

@@ -63,6 +63,8 @@ def load_into_docker(client: docker.DockerClient, archives: Sequence[Archive]) -
         for archive in absent:
             with archive.path.open("rb") as data:
                 client.images.load(data)
+            # The archive may know it by another name only.
+            client.api.tag(archive.image_id, familiar(archive.reference))
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         address = client.api.base_url
         raise Failure(f"The Docker Engine at {address} can't load images: {error}", "see its log") from error

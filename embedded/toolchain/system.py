@@ -25,6 +25,7 @@ PACKAGES: Mapping[str, tuple[str, str, str]] = {
     "ip": ("iproute2", "iproute", "iproute2"),
     "ipset": ("ipset", "ipset", "ipset"),
     "iptables": ("iptables", "iptables-nft", "iptables-nft"),
+    "mmdebstrap": ("mmdebstrap", "mmdebstrap", "mmdebstrap"),
     "modprobe": ("kmod", "kmod", "kmod"),
     "mount": ("mount", "util-linux", "util-linux"),
     "nsenter": ("util-linux", "util-linux", "util-linux"),
@@ -34,6 +35,9 @@ PACKAGES: Mapping[str, tuple[str, str, str]] = {
 
 FOR_TESTS = frozenset({"certutil", "chromium", "curl"})
 """Those of the programs that only the tests need."""
+
+FOR_IMAGES = frozenset({"mmdebstrap"})
+"""Those that only images of Debian's packages are made with."""
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _POLICY_SAVED = Path("/usr/sbin/policy-rc.d.before-inspiration")

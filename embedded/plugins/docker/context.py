@@ -16,12 +16,16 @@ from typing import IO
 
 from ..shared.errors import PluginError
 from .buildkit import needed_for
+from .dockerfile import of_folder
 from .dockerignore import IGNORE_FILE, DockerignoreError, ignore_file, left
 
 MAX_BYTES = 1 << 30
 """Of all files together. More is a mistake, usually a forgotten `.dockerignore`."""
 
 _CHUNK = 1 << 20
+
+_DOCKERFILE, _FOLDER = "Dockerfile", "context"
+"""In the archive of `BuildContext.write_beside`."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,7 @@ class BuildContext:
         Raises:
             PluginError: It can't be read; or BuildKit would have it in the image, which it mustn't.
         """
-        with _readable(self.dockerfile) as source:
-            line = needed_for(source.read().decode(errors="replace"))
+        line = needed_for(self.text())
         if line and self._hidden(self._left()):
             raise PluginError(
                 f"{self.dockerfile} needs BuildKit, for “{line}”, and would be in the image then, though "
@@ -72,6 +75,15 @@ class BuildContext:
                 "the image needs by name"
             )
         return line
+
+    def text(self) -> str:
+        """What the Dockerfile says.
+
+        Raises:
+            PluginError: It can't be read.
+        """
+        with _readable(self.dockerfile) as source:
+            return source.read().decode(errors="replace")
 
     def write(self, target: IO[bytes]) -> str:
         """Write the folder as a tar archive, and return the Dockerfile's name in it.
@@ -84,21 +96,36 @@ class BuildContext:
         with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
             # The Dockerfile first: BuildKit knows an archive by its first 1024 bytes, which a short header fits in.
             for name, path, status in sorted(self._entries(names), key=lambda entry: entry[0] != dockerfile):
-                if name == IGNORE_FILE and name in hidden:
-                    continue
-                member = tar.gettarinfo(path, arcname=name)
-                executable = stat.S_ISDIR(status.st_mode) or _is_executable(status)
-                member.mode = 0o755 if executable else 0o644
-                member.mtime = int(member.mtime)  # a fraction would need another header
-                member.uid = member.gid = 0
-                member.uname = member.gname = ""
-                with _readable(path) if member.isreg() else io.BytesIO() as source:
-                    tar.addfile(member, source if member.isreg() else None)
+                if name != IGNORE_FILE or name not in hidden:
+                    _add_entry(tar, name, path, status)
             if not self._has_dockerfile():
                 _add(tar, dockerfile, self.dockerfile.read_bytes())
             if IGNORE_FILE in hidden:
                 _add(tar, IGNORE_FILE, "".join(f"{name}\n" for name in hidden).encode(errors="surrogateescape"))
         return dockerfile
+
+    def write_beside(self, target: IO[bytes], dockerfile: str) -> str:
+        """Write a tar archive with a Dockerfile that says something else, and return its name.
+
+        It is beside the folder in there, where no ``COPY`` picks it up, as BuildKit hides nothing of an archive.
+
+        Args:
+            target: Where to.
+            dockerfile: What it is to say of the folder.
+
+        Raises:
+            PluginError: A file can't be read, or there is too much of it all.
+        """
+        names = self._left()
+        with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            _add(tar, _DOCKERFILE, of_folder(dockerfile, _FOLDER).encode(errors="replace"))
+            folder = tarfile.TarInfo(_FOLDER)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(folder)
+            for name, path, status in self._entries(names):
+                if name in names:
+                    _add_entry(tar, f"{_FOLDER}/{name}", path, status)
+        return _DOCKERFILE
 
     def _hidden(self, names: list[str]) -> list[str]:
         """What the Engine is sent, and ignores then, so that no ``COPY`` picks it up: as the Docker command does it."""
@@ -168,6 +195,16 @@ def _unreadable(path: Path | str, error: OSError) -> PluginError:
 
 def _is_executable(status: os.stat_result) -> bool:
     return bool(status.st_mode & stat.S_IXUSR)
+
+
+def _add_entry(tar: tarfile.TarFile, name: str, path: Path, status: os.stat_result) -> None:
+    member = tar.gettarinfo(path, arcname=name)
+    member.mode = 0o755 if stat.S_ISDIR(status.st_mode) or _is_executable(status) else 0o644
+    member.mtime = int(member.mtime)  # a fraction would need another header
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    with _readable(path) if member.isreg() else io.BytesIO() as source:
+        tar.addfile(member, source if member.isreg() else None)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -1,1 +1,1 @@
-../../../components/dockerignore.py
+../../../components/site/dockerignore.py

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,14 @@ import urllib3
 from docker.tls import TLSConfig
 
 from ..shared.errors import PluginError
-from .buildkit import Progress
+from . import made_here, package_indexes
+from .buildkit import Progress, needed_for
 from .context import BuildContext
 from .credentials import Login
+from .dockerfile import FROM_CONTEXT, LINES_ADDED, has_syntax, read, with_flags, without_syntax
 from .failures import build_error, buildkit_error, may_pass, push_error
 from .image import Image
+from .session import session
 
 CONNECT_TIMEOUT = 10
 """Seconds for the Engine to say that it is there."""
@@ -46,6 +49,8 @@ LAST_LINES = 10
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 """How the Engine marks what a command writes to standard error."""
+
+_PARSE_ERROR = re.compile(r"(dockerfile parse error line )(\d+)")
 
 BOOKKEEPING = ("--->", "Removing intermediate container")
 """How lines begin in which the Engine talks of itself, not of the build."""
@@ -92,6 +97,8 @@ class Engine:
                 verify=True,
             )
         settings["base_url"] = address or DEFAULT_SOCKET
+        scheme, _, path = settings["base_url"].partition("://")
+        self._socket = path if scheme == "unix" else ""  # then it may be on another machine
         try:
             self._client = docker.APIClient(**settings, version="auto", timeout=CONNECT_TIMEOUT)
         except (docker.errors.DockerException, requests.RequestException) as error:
@@ -109,45 +116,72 @@ class Engine:
             PluginError: A step failed; with the step and the last lines of output.
         """
         context = BuildContext(image.context, image.dockerfile)
-        needs = context.needs_buildkit() if image.builder != "BuilderV1" else ""
-        with tempfile.TemporaryFile() as archive, _explained("build"), self._builder(image, needs):
-            dockerfile = context.write(archive)
+        text = context.text()
+        runs = made_here.runs(text, image.args) if self._socket and image.builder != "BuilderV1" else []
+        needs = ""
+        if image.builder != "BuilderV1":
+            needs = needed_for(text) if runs else context.needs_buildkit()
+        self._refuse_what_is_not_made_yet(image, text)
+        with tempfile.TemporaryFile() as archive, _explained("build"), self._builder(image, needs, runs):
+            dockerfile = context.write_beside(archive, _with_network(text, runs)) if runs else context.write(archive)
             archive.seek(0)
             events = self._client.build(
                 fileobj=archive,
                 custom_context=True,
                 dockerfile=dockerfile,
                 tag=f"{image.name.repository}:{image.name.tag}",
-                buildargs=image.args,
+                buildargs={**package_indexes.proxies(os.environ), **image.args} if runs else image.args,
                 target=image.target or None,
                 platform=image.platform or None,
-                network_mode=image.network or None,
+                network_mode=image.network or ("host" if runs else None),
                 extra_hosts=image.add_hosts or None,
                 cache_from=image.cache_from or None,
                 rm=True,
                 forcerm=True,
                 decode=True,
             )
-            found = self._client.inspect_image(_follow_build(events, image, report, needs))  # type: ignore[no-untyped-call]
+            by_buildkit = bool(needs or runs) or image.builder == "BuilderBuildKit"
+            built = _follow_build(events, image, report, needs, by_buildkit=by_buildkit, changed=bool(runs))
+            found = self._client.inspect_image(built)  # type: ignore[no-untyped-call]
         parts = (found.get("Os"), found.get("Architecture"), found.get("Variant"))
         return Built(found["Id"], "/".join(filter(None, parts)))
 
+    def has(self, image: str) -> bool:
+        """Whether it has an image, by name."""
+        try:
+            self._client.inspect_image(image)  # type: ignore[no-untyped-call]
+        except docker.errors.NotFound:
+            return False
+        except (docker.errors.APIError, requests.RequestException):
+            return False  # and says why where it is to be used
+        return True
+
+    def _refuse_what_is_not_made_yet(self, image: Image, text: str) -> None:
+        known = made_here.names()
+        for name in read(text, image.args).images if known else ():
+            if made_here.familiar(name) in known and not self.has(name) and not made_here.docker_hub_answers():
+                raise PluginError(
+                    f"{image.dockerfile} names {name}, which isn't made yet; run script/up, which makes what the "
+                    "Dockerfiles of sites name"
+                )
+
     @contextmanager
-    def _builder(self, image: Image, needs: str) -> Iterator[None]:
+    def _builder(self, image: Image, needs: str, runs: list[int]) -> Iterator[None]:
         """Have the Engine's BuildKit build, where the Dockerfile needs it or the program says so."""
-        if not needs and image.builder != "BuilderBuildKit":
+        if not needs and not runs and image.builder != "BuilderBuildKit":
             yield
             return
         if docker.utils.version_lt(self._client.api_version, BUILDKIT_API):
             raise PluginError(
-                f"{image.dockerfile} needs BuildKit, for “{needs or image.builder}”, which this Docker Engine (API "
-                f"{self._client.api_version}) has not; install Docker Engine 23.0 or later"
+                f"{image.dockerfile} needs BuildKit, for “{needs or image.builder or 'RUN'}”, which this Docker Engine "
+                f"(API {self._client.api_version}) has not; install Docker Engine 23.0 or later"
             )
-        self._client.params = {"version": "2"}
-        try:
+        with ExitStack() as stack:
+            self._client.params = {"version": "2"}
+            stack.callback(lambda: setattr(self._client, "params", {}))
+            if runs:
+                self._client.params["session"] = stack.enter_context(session(self._socket, package_indexes.secrets()))
             yield
-        finally:
-            self._client.params = {}
 
     def push(self, image: Image, login: Login | None, report: Report) -> str:
         """Push ``image`` under its tag and return the digest that the registry gave it.
@@ -186,16 +220,32 @@ class Engine:
         return digest
 
 
-def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report, needs: str) -> str:
+def _with_network(text: str, runs: list[int]) -> str:
+    """A Dockerfile of which the ``RUN`` instructions at these lines find the machine's package indexes."""
+    changed = with_flags(text, runs, package_indexes.MOUNTS)
+    # What a line # syntax= asks for comes from there. The Engine's own frontend knows all that most need.
+    return changed if not has_syntax(text) or made_here.docker_hub_answers() else without_syntax(changed)
+
+
+def _as_written(text: str) -> str:
+    """``text`` without what `_with_network` and the build context add to instructions."""
+    text = text.replace(f"{package_indexes.MOUNTS} ", "").replace(f"{FROM_CONTEXT} ", "")
+    return _PARSE_ERROR.sub(lambda found: f"{found[1]}{int(found[2]) - LINES_ADDED}", text)
+
+
+def _follow_build(
+    events: Iterable[dict[str, Any]], image: Image, report: Report, needs: str, *, by_buildkit: bool, changed: bool
+) -> str:
     """Report each step, and return the identifier of the image that is built in the end."""
     step = "the first step"
     lines: deque[str] = deque(maxlen=LAST_LINES)
     identifier = image.text
     buildkit = Progress()
+    as_written = _as_written if changed else str
     for event in events:
         if event.get("id") == "moby.buildkit.trace":
             for begun in buildkit.take(event["aux"]):
-                report(f"Building {image.text}: {begun}")
+                report(f"Building {image.text}: {as_written(begun)}")
             continue
         for line in COLOUR.sub("", str(event.get("stream", ""))).splitlines():
             if not line.strip() or line.lstrip().startswith(BOOKKEEPING):
@@ -207,10 +257,10 @@ def _follow_build(events: Iterable[dict[str, Any]], image: Image, report: Report
             else:
                 lines.append(line.rstrip())
         if "error" in event:
-            message = str(event["error"])
-            if needs or image.builder == "BuilderBuildKit":
+            message = as_written(str(event["error"]))
+            if by_buildkit:
                 lines.extend(buildkit.lines)
-                text = buildkit_error(image, buildkit.failed, needs, message)
+                text = buildkit_error(image, as_written(buildkit.failed), needs, message)
             else:
                 text = build_error(image, step, message)
             raise PluginError(text + "".join(f"\n  {line}" for line in lines))

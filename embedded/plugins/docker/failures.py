@@ -57,12 +57,14 @@ def buildkit_error(image: Image, step: str, needs: str, message: str) -> str:
     """One line for what BuildKit says of a build that failed at a ``step``, and what to do about it."""
     cause = re.sub(r"failed to solve(?: with frontend \S+)?: |failed to create LLB definition: ", "", message.strip())
     text = f"building {image.text} from {image.context} failed{f' at {step}' if step else ''}: {cause}"
+    newer = (
+        f"“{needs}” is newer than this Docker Engine's BuildKit: install Docker Engine 23.0 or later, or, where it "
+        "reaches docker.io, begin the Dockerfile with # syntax=docker/dockerfile:1"
+    )
     fix = _first(
         f"{step}: {message}",
         {
-            "unknown instruction|unknown flag|parse error": f"“{needs}” is newer than this Docker Engine's BuildKit: "
-            "install Docker Engine 23.0 or later, or, where it reaches docker.io, begin the Dockerfile with "
-            "# syntax=docker/dockerfile:1",
+            "unknown instruction|unknown flag|parse error": newer if needs else "correct the Dockerfile",
             "docker/dockerfile": "the Dockerfile's line # syntax= "
             "has the Engine fetch BuildKit's newest frontend: let it reach docker.io, or remove the line",
             _UNREACHABLE: "check that the Docker Engine reaches the registry that it names",

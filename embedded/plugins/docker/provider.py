@@ -89,6 +89,9 @@ class DockerProvider(pulumi_provider.Provider):
             digest = PropertyValue(await asyncio.to_thread(context.digest))
             if build.get("builderVersion") != "BuilderV1":
                 context.needs_buildkit()  # said in the preview if it can't be
+            if refused := await asyncio.to_thread(self._refusal, build, context.text()):
+                failure = pulumi_provider.CheckFailure("build.dockerfile", refused)
+                return pulumi_provider.CheckResponse(inputs=inputs, failures=[failure])
         inputs["build"] = with_entry(inputs.get("build"), "contextDigest", digest)
         registry = inputs.get("registry")
         if registry is not None and isinstance(registry.value, Mapping) and "password" in registry.value:
@@ -149,6 +152,24 @@ class DockerProvider(pulumi_provider.Provider):
     async def cancel(self) -> None:
         """Give up what is under way."""
         self._cancelled.set()
+
+    def _refusal(self, build: dict[str, Any], dockerfile: str) -> str:
+        """Say which image a Dockerfile names that can't be had; empty where there is a registry for it, or none is."""
+        from . import made_here
+
+        def present(image: str) -> bool:
+            from .engine import Engine, EngineOptions
+
+            try:
+                return Engine(EngineOptions(self._host, self._certificates)).has(image)
+            except PluginError:
+                return False  # a preview does without the Engine
+
+        arguments = build.get("args", {})
+        known = made_here.names()
+        if not known or is_unknown(arguments):
+            return ""
+        return "; ".join(made_here.refusal(dockerfile_of(build), dockerfile, arguments, known, present) or ())
 
     def _build_and_push(self, urn: str, inputs: dict[str, PropertyValue]) -> dict[str, PropertyValue]:
         from . import registry

@@ -13,6 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from embedded.plugins.docker import made_here
 from tests.plugins.docker import closed_registry
 from tests.plugins.docker.conftest import NOWHERE, REGISTRY, ImageProject, engine_process
 
@@ -170,6 +171,20 @@ def test_a_base_image_that_is_not_there(project: ImageProject) -> None:
     assert f"failed at Step 1/2 : FROM {REGISTRY}/no-such-image:1: manifest for " in shown
     assert f"; correct the name, tag or digest: {REGISTRY} has no such image\n" in shown
     assert nothing_is_kept(project)
+
+
+def test_a_base_image_that_nobody_has_is_found_in_the_preview(project: ImageProject) -> None:
+    """Where there is a list of those that are made here, and Docker Hub can't be reached."""
+    project.write("site/Dockerfile", "FROM scratch AS a\nFROM a\nFROM python:3.12-slim\nCOPY . /\n")
+    project.pulumi("preview")
+    nowhere = {"https_proxy": "http://127.0.0.1:1", "no_proxy": "127.0.0.1,localhost"}
+    project.variables |= {made_here.VARIABLE: "caddy:2.11.7 python:3.11-slim", **nowhere}
+    shown = project.pulumi("preview", fails=True)
+    assert (
+        "site/Dockerfile, line 3: python:3.12-slim can't be had, as Docker Hub doesn't answer; name one that is made "
+        "here: caddy:2.11.7, python:3.11-slim"
+    ) in shown
+    assert "Traceback" not in shown
 
 
 def test_a_base_image_that_wants_a_login(project: ImageProject, closed: str) -> None:

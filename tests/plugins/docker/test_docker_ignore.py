@@ -15,7 +15,7 @@ from typing import cast
 import docker
 import pytest
 
-from components.build_context import content_hash, files
+from components.site.build_context import content_hash, files
 from embedded.plugins.docker.context import BuildContext
 from embedded.plugins.docker.dockerignore import DockerignoreError, ignore_file, left
 from embedded.plugins.shared.errors import PluginError
@@ -48,6 +48,7 @@ PATTERNS = (
     b"a/**/c", b"a/**/include.txt", b"a**", b"**c", b"**a**", b"**/**", b"a.b+c(d)|{e}$", b"^caret", b"[\\^]caret",
     b"\\d", b"\\x20", "caf\xe9.html".encode(), b"caf\xe9.html", b"caf?.html", b"*\xe9*", b"x\\ y.txt", b"x y.txt",
     b"back\\\\slash", b"[\\\\]*", b"a[*]c", b"[*]", b"a[-]b", b"a[.--]b", b"]x", b"x]", b"x[]]", b"[", b"[z-a]*",
+    b"[[:alpha:]]*", b"[[:digit:][:upper:]]*", b"[[:letter:]]",
     b"[a-]", b"end\\", b"\\y", b"!", b"a\n!", b"Dockerfile", b".dockerignore", b"*", b"**",
     b"Dockerfile\n.dockerignore", b"*\n!abc", b"Docker*\n!Dockerfile", b"a b", b"\xc2\xa0abc\xc2\xa0", b"\x0babc\x0c",
     b"abc\x1c", b"abc\x85bcd", b"/!abc\n*", b"a|b*", b"[a]{2}c", b"x{,3}*", b"*[{]e}*",

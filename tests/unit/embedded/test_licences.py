@@ -93,6 +93,25 @@ def test_the_packages_of_an_image_are_found_in_its_layers(tmp_path: Path) -> Non
     assert found == [Part("PyPI", "example", "1.0", "MIT", "the image shop")]
 
 
+def test_debian_s_packages_are_found_in_an_image(tmp_path: Path) -> None:
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as files:
+        status = "Package: shop\nVersion: 1.0-1\n\nPackage: shop-data\nVersion: 1.0-2\n\nPackage: bare\nVersion: 3\n"
+        add(files, "./var/lib/dpkg/status", status.encode())
+        add(files, "./usr/share/doc/shop/copyright", b"License: GPL-2+\n")
+        link = tarfile.TarInfo("./usr/share/doc/shop-data")
+        link.type, link.linkname = tarfile.SYMTYPE, "shop"
+        files.addfile(link)
+    with tarfile.open(tmp_path / "image.tar", "w") as archive:
+        add(archive, "manifest.json", json.dumps([{"Layers": ["blobs/sha256/bb"]}]).encode())
+        add(archive, "blobs/sha256/bb", layer.getvalue())
+    assert list(others.debian_in_image(tmp_path / "image.tar", "shop")) == [
+        Part("Debian", "shop", "1.0-1", "GPL-2+", "the image shop"),
+        Part("Debian", "shop-data", "1.0-2", "GPL-2+", "the image shop"),
+        Part("Debian", "bare", "3", UNKNOWN, "the image shop"),
+    ]
+
+
 def test_npm_packages_are_those_of_the_lock(tmp_path: Path) -> None:
     packages = {
         "": {"name": "pages"},
@@ -111,6 +130,10 @@ def test_npm_packages_are_those_of_the_lock(tmp_path: Path) -> None:
     [
         ("Files: *\nLicense: GPL-2+\n\nLicense: Expat\n Permission …", "Expat AND GPL-2+"),
         ("the full text is in /usr/share/common-licenses/GPL-2.", "GPL-2"),
+        ("under the GNU Lesser General Public\nLicense, version 2.1 (or any later)", "LGPL-2.1"),
+        ("the GNU General Public License as published by the Free Software Foundation; either version 2", "GPL-2"),
+        ("see /usr/share/common-licenses/GPL", "GPL"),
+        ("Permission is hereby granted, free of charge, to any person obtaining a copy", "MIT"),
         ("no word of it", UNKNOWN),
     ],
 )
