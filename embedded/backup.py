@@ -14,7 +14,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +33,13 @@ CHANGED_MEANWHILE = 1
 """Exit code of tar: files were written to, or removed, while they were read; nothing else was wrong."""
 
 
-def write(state: Path, file: Path, configuration: str, etcd_stopped: contextlib.AbstractContextManager[None]) -> None:
+def write(
+    state: Path,
+    file: Path,
+    configuration: str,
+    etcd_stopped: contextlib.AbstractContextManager[None],
+    databases_dumped: contextlib.AbstractContextManager[Sequence[str]] | None = None,
+) -> None:
     """Write a backup, readable by its owner only.
 
     Args:
@@ -41,6 +47,8 @@ def write(state: Path, file: Path, configuration: str, etcd_stopped: contextlib.
         file: Where to; there is none yet.
         configuration: The stack's, as YAML.
         etcd_stopped: Keeps etcd from writing while it is copied.
+        databases_dumped: Keeps a dump of databases, and says what it stands for, relative to the state folder; default:
+            there are none, or nobody writes to them.
 
     Raises:
         Failure: There is nothing to back up, somebody is at work on the stack, its configuration isn't YAML, or the
@@ -59,7 +67,8 @@ def write(state: Path, file: Path, configuration: str, etcd_stopped: contextlib.
         )
     stack.parsed(configuration)
     partial = file.with_name(f"{file.name}.partial")
-    with _temporary(state) as copied, _removed_on_failure(partial):
+    dumped = databases_dumped or contextlib.nullcontext(())
+    with _temporary(state) as copied, _removed_on_failure(partial), dumped as left_out:
         manifest = {"format": FORMAT, "made": datetime.now(UTC).isoformat(timespec="seconds")}
         (copied / MANIFEST).write_text(json.dumps(manifest))
         (copied / CONFIGURATION).write_text(configuration)
@@ -75,7 +84,8 @@ def write(state: Path, file: Path, configuration: str, etcd_stopped: contextlib.
         with os.fdopen(descriptor, "wb") as target:
             done = subprocess.run(
                 ["tar", "--create", "--use-compress-program=gzip -1", "--numeric-owner", "--warning=no-file-ignored",
-                 f"--exclude={LOCKS}", "-C", str(copied), MANIFEST, CONFIGURATION, ETCD, "-C", str(state), *there],
+                 *(f"--exclude={each}" for each in (LOCKS, *left_out)),
+                 "-C", str(copied), MANIFEST, CONFIGURATION, ETCD, "-C", str(state), *there],
                 stdout=target, stderr=subprocess.PIPE, text=True, check=False,
             )  # fmt: skip
             if done.returncode not in (0, CHANGED_MEANWHILE):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from embedded import backup, stack, stack_lock
+from embedded import backup, databases, stack, stack_lock
 from embedded.cluster.cluster import Cluster
+from embedded.commands import connection
 from embedded.commands.exclusive import exclusive
 from embedded.paths import PROJECT, STATE
 from embedded.progress import Progress
@@ -22,7 +23,11 @@ def write(console: Console, file: Path) -> int:
     with exclusive(console):
         stack_lock.release_dead(STATE / "pulumi", stack.project_name(PROJECT), stack.STACK)
         with Progress().stage(f"Back up to {file}") as stage:
-            backup.write(STATE, file, stack.configuration(PROJECT), Cluster(STATE).etcd_stopped())
+            cluster, configuration = Cluster(STATE), stack.configuration(PROJECT)
+            stack.parsed(configuration)
+            # Of a cluster that is stopped, the files are at rest.
+            dumped = databases.dumped(STATE, connection.remembered() or {}) if cluster.is_answering() else None
+            backup.write(STATE, file, configuration, cluster.etcd_stopped(), dumped)
             stage.result = f"{file.stat().st_size / 1e6:.1f} MB"
     console.print("It holds keys and passwords: keep it as safe as those. script/restore brings all of it back.")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from embedded import databases
 from tests.checkout import Checkout
 from tests.faults.conftest import assert_complete
 from tests.traffic import Traffic
@@ -76,3 +77,47 @@ def test_what_was_backed_up_comes_back(site: Checkout, tmp_path: Path) -> None:
     assert site.run("git", "status", "--porcelain").stdout == ""
     assert_complete(site)
     site.kubectl("delete", "secret", "kept", "-n", "default")
+
+
+def psql(checkout: Checkout, statement: str, database: str = "postgres") -> str:
+    """Have a statement executed, as the superuser of the addon postgres; what it returns."""
+    return checkout.kubectl(
+        "exec", "-n", "postgres", "statefulset/postgres", "--container=postgres", "--",
+        "psql", "--no-align", "--tuples-only", f"--dbname={database}", f"--command={statement}",
+    )  # fmt: skip
+
+
+def test_databases_come_back_as_they_were_at_one_moment(undone: Checkout, tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar.gz"
+    undone.switch_on("postgres")
+    psql(undone, "CREATE DATABASE shop")
+    psql(undone, "CREATE TABLE entries (text text); INSERT INTO entries VALUES ('CREATE ROLE postgres;')", "shop")
+
+    done = undone.run("script/backup", str(file))
+
+    assert done.returncode == 0, done.stderr
+    assert list(undone.state.glob(databases.DUMP)) == []
+    listed = undone.run("tar", "--list", "--file", str(file)).stdout.splitlines()
+    assert [name for name in listed if "_postgres_postgres/" in name and not name.endswith(("/", "/dump.sql"))] == []
+
+    psql(undone, "INSERT INTO entries VALUES ('later')", "shop")
+    assert undone.run("script/down", "--keep").returncode == 0
+    shutil.rmtree(undone.state)
+    done = undone.run("script/restore", str(file))
+    assert done.returncode == 0, done.stderr
+    done = undone.run("script/up")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    undone.kubectl("rollout", "status", "-n", "postgres", "statefulset/postgres", "--timeout=300s")
+    assert psql(undone, "SELECT text FROM entries", "shop") == "CREATE ROLE postgres;\n"
+    assert list(undone.state.glob(databases.DUMP)) == []
+
+
+def test_files_of_a_cluster_that_is_stopped_are_backed_up_as_they_are(undone: Checkout, tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar.gz"
+    undone.switch_on("postgres")
+    assert undone.run("script/down", "--keep").returncode == 0
+    done = undone.run("script/backup", str(file))
+    assert done.returncode == 0, done.stderr
+    listed = undone.run("tar", "--list", "--file", str(file)).stdout.splitlines()
+    assert [name for name in listed if name.endswith("_postgres_postgres/15/PG_VERSION")]

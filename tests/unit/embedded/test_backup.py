@@ -10,7 +10,7 @@ import signal
 import stat
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -74,6 +74,24 @@ def test_etcd_is_copied_while_it_is_stopped(state: Path, tmp_path: Path) -> None
     target.mkdir()
     backup.restore(target, tmp_path / "backup.tar.gz", CONFIGURATION)
     assert (target / "data/etcd/member/snap/db").read_text() == "at rest"
+
+
+def test_a_dump_is_there_in_place_of_what_is_written_to(state: Path, tmp_path: Path) -> None:
+    volume = state / "data/volumes/one"
+    (volume / "15/base").mkdir(parents=True)
+
+    @contextlib.contextmanager
+    def dumped() -> Iterator[Sequence[str]]:
+        (volume / "dump.sql").write_text("all of it")
+        yield ["data/volumes/one/15"]
+        (volume / "dump.sql").unlink()
+
+    backup.write(state, tmp_path / "backup.tar.gz", CONFIGURATION, contextlib.nullcontext(), dumped())
+    target = tmp_path / "target"
+    target.mkdir()
+    backup.restore(target, tmp_path / "backup.tar.gz", CONFIGURATION)
+    assert sorted(path.name for path in (target / "data/volumes/one").iterdir()) == ["dump.sql", "file"]
+    assert sorted(path.name for path in volume.iterdir()) == ["15", "file"]
 
 
 def refused(state: Path, file: Path) -> str:
