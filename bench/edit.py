@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from bench import manifests
+from bench import manifests, pages
 from bench.copies import wait_for_page
 from bench.figures import ratios, summary
 from bench.interleaving import interleaved
@@ -24,7 +24,7 @@ from bench.session import Session
 PULUMI, FLOOR, HELM, HELMFILE = "pulumi up", "docker and kubectl", "helm upgrade", "helmfile sync"
 
 _BUILD_AND_PUSH = """\
-docker build --quiet --tag "$image" site
+docker build --quiet --tag "$image" $pages site
 docker push --quiet "$image"
 """
 _SCRIPTS = {
@@ -47,6 +47,7 @@ helmfile --file helmfile.yaml.gotmpl sync
 def measure(session: Session) -> dict[str, dict[str, Any]]:
     """Return the seconds of each way, and its ratio to the floor."""
     session.have_stack()
+    pages.provide(session)
     site = manifests.of_site(session.objects(), "inspiration")
     ways: dict[str, Callable[[int], float | None]] = {PULUMI: partial(_by_pulumi, session)}
     folders = {way: _prepare(session, site, way) for way in _SCRIPTS}
@@ -82,7 +83,7 @@ def _by_script(session: Session, way: str, folder: Path, turn: int) -> None:
 
 def edit_page(site: Path, turn: int) -> None:
     """Have a page that says which ``turn`` it is."""
-    page = site / "public" / "index.html"
+    page = site / "index.html"
     page.write_text(f"{page.read_text().partition('<!-- turn')[0].rstrip()}\n<!-- turn {turn} -->\n")
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import manifests
+from bench import manifests, pages
 from bench.copies import wait_for_page
 from bench.figures import ratio, summary
 from bench.interleaving import interleaved
@@ -23,7 +23,7 @@ APPLY = f"""\
 kubectl apply --filename first.yaml
 kubectl rollout status deployment/registry --namespace container-registry
 until curl --silent --output /dev/null http://localhost:32000/v2/; do sleep 0.1; done
-docker build --quiet --tag {IMAGE} "$site"
+docker build --quiet --tag {IMAGE} $pages "$site"
 docker push --quiet {IMAGE}
 kubectl apply --filename site.yaml
 kubectl get deployments,daemonsets --all-namespaces --no-headers \\
@@ -44,6 +44,7 @@ TIDY = "kubectl delete persistentvolumes --all"
 def measure(session: Session) -> dict[str, dict[str, Any]]:
     """Return the seconds of both ways, there and back."""
     session.have_stack()
+    pages.provide(session)
     folder = session.folder("lifecycle")
     objects, resources = session.objects(), session.resources()
     _prepare(objects, folder)

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import manifests, nginx
+from bench import manifests, nginx, pages
 from bench.copies import wait_for_page
 from bench.figures import ratio, summary
 from bench.interleaving import interleaved
@@ -35,6 +35,7 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 def measure(session: Session) -> dict[str, dict[str, Any]]:
     """Return requests a second and the 99th percentile, for each server, place, size, plain and with gzip."""
     session.have_stack()
+    pages.provide(session)
     addresses = {server: _deploy(session, server) for server in SERVERS}
     latencies: dict[str, list[float]] = {}
     cases: dict[str, Callable[[int], float | None]] = {}
@@ -123,11 +124,11 @@ def _deploy(session: Session, server: str) -> str:
     name = f"bench-{server}"
     folder = session.folder(name)
     public = folder / "public"
+    shutil.copytree(session.project / "site", public)
+    context = "$pages public"
     if server == "nginx":
         nginx.write_image(folder)
-        shutil.copytree(session.project / "site" / "public", public)
-    else:
-        shutil.copytree(session.project / "site", folder, dirs_exist_ok=True)
+        context = "."
     for size, length in SIZES.items():
         Path(f"{public}{path(size)}").write_text(text(length))
     image = f"localhost:32000/{name}:bench"
@@ -138,8 +139,8 @@ def _deploy(session: Session, server: str) -> str:
             item["spec"]["template"]["spec"]["containers"][0]["resources"] = {}
     manifests.write(objects, folder / "objects.yaml")
     session.shell.run(
-        f"docker build --quiet --tag {image} .\ndocker push --quiet {image}\nkubectl apply --filename objects.yaml\n"
-        f"kubectl rollout status deployment/inspiration --namespace {name}",
+        f"docker build --quiet --tag {image} {context}\ndocker push --quiet {image}\n"
+        f"kubectl apply --filename objects.yaml\nkubectl rollout status deployment/inspiration --namespace {name}",
         folder,
     )
     wait_for_page(host=f"{name}.localhost")

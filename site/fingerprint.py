@@ -1,6 +1,6 @@
 """Give each asset the name that its content asks for, and correct what refers to it.
 
-Run by hand after an edit in ``public/assets/``::
+Run by hand after an edit in ``site/assets/``::
 
     python site/fingerprint.py
 
@@ -12,7 +12,7 @@ import hashlib
 import re
 from pathlib import Path
 
-PUBLIC = Path(__file__).resolve().parent / "public"
+SITE = Path(__file__).resolve().parent
 TEXT = {".html", ".css", ".svg"}
 """Suffixes of the files that may refer to an asset."""
 
@@ -24,8 +24,8 @@ def fingerprinted(asset: Path) -> str:
     return f"{stem}.{digest}{asset.suffix}"
 
 
-def fingerprint(public: Path) -> list[tuple[str, str]]:
-    """Rename the assets under ``public/assets`` and rewrite the references to them in all of ``public``.
+def fingerprint(site: Path) -> list[tuple[str, str]]:
+    """Rename the assets under ``site/assets`` and rewrite the references to them in all of ``site``.
 
     Returns:
         The old and the new name of each asset that was renamed, in order.
@@ -34,7 +34,7 @@ def fingerprint(public: Path) -> list[tuple[str, str]]:
         ValueError: Assets refer to each other in a circle, so that no name can be final, or two have the same new name.
     """
     renamed: list[tuple[str, str]] = []
-    assets = public / "assets"
+    assets = site / "assets"
     # Rewriting a reference inside an asset changes that asset's own hash, so go on until all names are true. Without a
     # circle, each pass settles at least one asset.
     for _ in range(len(list(assets.iterdir())) + 1):
@@ -48,13 +48,13 @@ def fingerprint(public: Path) -> list[tuple[str, str]]:
             if target.exists():
                 raise ValueError(f"{path}: has the same content as {target.name}; delete one of them")
             path.rename(target)
-            _rewrite(public, path.name, target.name)
+            _rewrite(site, path.name, target.name)
             renamed.append((path.name, target.name))
     raise ValueError(f"{assets}: files refer to each other in a circle, so none can be named by its content")
 
 
-def _rewrite(public: Path, old: str, new: str) -> None:
-    for page in public.rglob("*"):
+def _rewrite(site: Path, old: str, new: str) -> None:
+    for page in site.rglob("*"):
         if page.is_file() and page.suffix in TEXT:
             text = page.read_text(encoding="utf-8")
             changed = text.replace(f"/assets/{old}", f"/assets/{new}")
@@ -63,5 +63,5 @@ def _rewrite(public: Path, old: str, new: str) -> None:
 
 
 if __name__ == "__main__":
-    for before, after in fingerprint(PUBLIC):
+    for before, after in fingerprint(SITE):
         print(f"{before} → {after}")

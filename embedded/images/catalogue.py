@@ -34,7 +34,7 @@ health:
 """
 
 
-# What upstream's comes to, less most media types. Sites of the project have configurations of their own.
+# What upstream's comes to, less most media types. Folders of pages have a configuration of their own.
 _NGINX_CONFIG = b"""\
 user nobody nobody;
 worker_processes 2;
@@ -73,7 +73,6 @@ http {
 
 def cluster(toolchain: Toolchain) -> list[Image]:
     """The images that the cluster's pods are made of."""
-    busybox = subprocess.run([toolchain.busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
     local_path = CLUSTER.versions["github.com/rancher/local-path-provisioner"]
     return [
         image(
@@ -91,14 +90,7 @@ def cluster(toolchain: Toolchain) -> list[Image]:
             [Entry("/usr/bin/local-path-provisioner", toolchain.bin / "local-path-provisioner")],
             {"Cmd": ["local-path-provisioner"]},
         ),
-        image(
-            "docker.io/library/busybox:1.35.0",
-            [
-                Entry("/bin/busybox", toolchain.busybox),
-                *(Entry(f"/bin/{applet}", target="busybox", mode=0o777) for applet in busybox if applet != "busybox"),
-            ],
-            {"Cmd": ["sh"]},
-        ),
+        _busybox(toolchain),
         image(
             "docker.io/library/registry:3",
             [
@@ -121,12 +113,25 @@ def cluster(toolchain: Toolchain) -> list[Image]:
             # Upstream's entry point is a shell script, which comes to this where the arguments are flags.
             {"Entrypoint": ["traefik"], "Cmd": [], "ExposedPorts": exposed("80/tcp")},
         ),
+        _nginx(toolchain),  # for the hosts of sites that are redirected
     ]
 
 
 def docker(toolchain: Toolchain) -> list[Image]:
     """The images that a Dockerfile's ``FROM`` may name."""
-    return [caddy(toolchain), _nginx(toolchain)]
+    return [_busybox(toolchain), caddy(toolchain), _nginx(toolchain)]
+
+
+def _busybox(toolchain: Toolchain) -> Image:
+    applets = subprocess.run([toolchain.busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    return image(
+        "docker.io/library/busybox:1.35.0",
+        [
+            Entry("/bin/busybox", toolchain.busybox),
+            *(Entry(f"/bin/{applet}", target="busybox", mode=0o777) for applet in applets if applet != "busybox"),
+        ],
+        {"Cmd": ["sh"]},
+    )
 
 
 def caddy(toolchain: Toolchain) -> Image:

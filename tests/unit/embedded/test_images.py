@@ -210,8 +210,10 @@ def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
         "docker.io/library/busybox:1.35.0",
         "docker.io/library/registry:3",
         "docker.io/library/traefik:v3.7.15",
+        "docker.io/library/nginx:1.31.3-alpine-slim",
     ]
     assert [image.reference for image in catalogue.docker(toolchain)] == [
+        "docker.io/library/busybox:1.35.0",
         "docker.io/library/caddy:2.11.7",
         "docker.io/library/nginx:1.31.3-alpine-slim",
     ]
