@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import ssl
 import threading
 import time
 from types import TracebackType
@@ -21,10 +23,20 @@ class Traffic:
         requests_per_second: The rate, kept by a clock and not by the answers.
         keep_alive: Use connections again, as browsers do; by default each request is on a new one.
         timeout: Seconds that an answer may take.
+        trusted: By HTTPS, with a certificate of this authority, PEM; default: by plain HTTP.
     """
 
-    def __init__(self, host: str, requests_per_second: int, *, keep_alive: bool = False, timeout: float = 10) -> None:
+    def __init__(
+        self,
+        host: str,
+        requests_per_second: int,
+        *,
+        keep_alive: bool = False,
+        timeout: float = 10,
+        trusted: str | None = None,
+    ) -> None:
         self._host = host
+        self._tls = ssl.create_default_context(cadata=trusted) if trusted else None
         self._keep_alive = keep_alive
         self._timeout = timeout
         self._period = 1 / requests_per_second
@@ -55,7 +67,8 @@ class Traffic:
             assert self._ended.wait_for(lambda: self.requests >= goal, timeout=60), "the requests don't end"
 
     def _ask_in_turn(self, number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", timeout=self._timeout)
+        plain = http.client.HTTPConnection("127.0.0.1", timeout=self._timeout)
+        connection = _Secured(self._host, self._tls, self._timeout) if self._tls else plain
         for turn in range(number, MAX_REQUESTS, WORKERS):
             if self._stop.wait(max(0.0, self._begin + turn * self._period - time.monotonic())):
                 break
@@ -91,3 +104,15 @@ class Traffic:
         response = connection.getresponse()
         response.read()
         return response.status
+
+
+class _Secured(http.client.HTTPConnection):
+    """By TLS to loopback, asking for the host by SNI."""
+
+    def __init__(self, host: str, context: ssl.SSLContext, timeout: float) -> None:
+        super().__init__(host, 443, timeout=timeout)
+        self._tls = context
+
+    def connect(self) -> None:
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)

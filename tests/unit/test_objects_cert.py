@@ -23,3 +23,11 @@ def test_an_issuer_on_the_internet_asks_by_an_ingress() -> None:
     spec = cert.acme_issuer(options, "nginx")["spec"]["acme"]
     assert (spec["server"], spec["email"]) == ("https://ca.example.com/directory", "me@example.com")
     assert spec["solvers"] == [{"http01": {"ingress": {"ingressClassName": "nginx"}}}]
+    assert "caBundle" not in spec
+
+
+def test_an_issuer_of_ones_own_is_asked_by_its_own_certificate() -> None:
+    options = AcmeOptions.model_construct(
+        server="https://ca.internal/directory", email="me@example.com", ca_bundle="PEM"
+    )
+    assert cert.acme_issuer(options, "nginx")["spec"]["acme"]["caBundle"] == "UEVN"

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from cryptography import x509
+from pydantic import AfterValidator, Field
 
 from components.addons.addon import Addon
-from components.options import Allowed, Default, Model
+from components.options import Allowed, Default, Model, problem
 
 NAMESPACE = "cert-manager"
 
@@ -19,6 +20,14 @@ _READERS = (
 """What the roles of cert-manager that read Secrets are called, after its name."""
 
 
+def _certificates(text: str) -> str:
+    try:
+        x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        raise problem("can't be read; allowed: certificates, PEM") from None
+    return text
+
+
 class AcmeOptions(Model):
     """An authority that speaks ACME (RFC 8555): it issues certificates to who shows that a host name is theirs."""
 
@@ -30,6 +39,12 @@ class AcmeOptions(Model):
     email: Annotated[str, Allowed("the e-mail address that the authority writes to")] = Field(
         max_length=254, pattern=r"^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$", description="address that the authority writes to"
     )
+    ca_bundle: Annotated[
+        str | None,
+        AfterValidator(lambda text: None if text is None else _certificates(text)),
+        Default("those that browsers trust"),
+        Allowed("certificates, PEM"),
+    ] = Field(default=None, description="certificates that its own one is checked by, where it is a private authority")
 
 
 class CertOptions(Model):
@@ -45,6 +60,7 @@ CERT = Addon(
     what="cert-manager",
     options=CertOptions,
     component="Cert",
+    before_sites=True,
     namespaces=(NAMESPACE,),
     outputs={"cert_issuers": "issuers"},
     chart_exemptions={

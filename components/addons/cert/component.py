@@ -1,5 +1,6 @@
 """Certificates for whoever asks the cluster for one: cert-manager, and who issues them."""
 
+import base64
 from collections.abc import Mapping
 
 import pulumi
@@ -31,6 +32,8 @@ class Cert(pulumi.ComponentResource):
 
     issuers: pulumi.Output[list[str]]
     """Names of the ClusterIssuers, known once they exist; the first is that of the stack's authority."""
+    acme_issuer: pulumi.Output[str] | None = None
+    """Name of the ClusterIssuer of the ACME authority, known once it exists; ``None``: there is none."""
 
     def __init__(
         self, name: str, options: CertOptions, context: Context, opts: pulumi.ResourceOptions | None = None
@@ -49,6 +52,7 @@ class Cert(pulumi.ComponentResource):
         if acme := options.acme:
             shown_by = _after(context.ingress.class_name, ready)
             issuers[ACME_ISSUER] = CustomResource(f"{name}-acme-issuer", **acme_issuer(acme, shown_by), opts=child)
+            self.acme_issuer = issuers[ACME_ISSUER].id.apply(lambda _: ACME_ISSUER)
         made = pulumi.Output.all(*(issuer.id for issuer in issuers.values()))
         self.issuers = made.apply(lambda _: list(issuers))
         self.register_outputs({"issuers": self.issuers})
@@ -105,7 +109,9 @@ def ca_issuer(secret: pulumi.Input[str]) -> Manifest:
 def acme_issuer(acme: AcmeOptions, ingress_class: pulumi.Input[str]) -> Manifest:
     """Return the ClusterIssuer of an ACME authority, which shows that a host is ours by an Ingress (HTTP-01)."""
     spec = {
-        **acme.model_dump(),
+        "server": acme.server,
+        "email": acme.email,
+        **({"caBundle": base64.b64encode(acme.ca_bundle.encode()).decode()} if acme.ca_bundle else {}),
         "privateKeySecretRef": {"name": f"{ACME_ISSUER}-account"},
         "solvers": [{"http01": {"ingress": {"ingressClassName": ingress_class}}}],
     }
