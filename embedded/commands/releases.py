@@ -1,0 +1,180 @@
+"""``script/releases`` and ``script/rollback``: what sites have run before, and back to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from embedded.commands import connection, deployment
+from embedded.errors import Failure
+from embedded.health.api import Api
+from embedded.health.deployed import Json, Kind, components
+from embedded.paths import PROJECT, STATE
+from embedded.stack import STACK, Stack, project_name
+from settings.releases import COMMIT, CONTENT
+
+_DEPLOYMENT, _REPLICA_SET = Kind("apps/v1", "Deployment"), Kind("apps/v1", "ReplicaSet")
+_REVISION = "deployment.kubernetes.io/revision"
+SHORT = 12
+"""Digits of a digest, or of a commit, that are shown."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """An image that a site ran or runs."""
+
+    digest: str
+    """Of its image, ``sha256:…``."""
+    since: str
+    """When it was first deployed, as Kubernetes writes times."""
+    running: bool
+    content: str = ""
+    """Hash of what it was built from."""
+    commit: str = ""
+    """The last commit that changed that, with ``-dirty`` if there were changes besides; empty: git knew of none."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: the digits of the digest that are shown."""
+        return self.digest.partition(":")[2][:SHORT]
+
+
+def show(sites: Sequence[str], *, stack: str | None, as_json: bool) -> int:
+    """Print the releases of sites, by default of all, newest first.
+
+    Raises:
+        Failure: There is no such site, or it can't be asked about.
+    """
+    deployed = components(deployment.running(stack))
+    for site in sites:
+        deployment.site_namespace(site, deployed, stack)
+    with deployment.explained():
+        api = deployment.api_server(stack)
+        found = {name: releases(api, name) for name in sites or deployment.site_namespaces(deployed)}
+    if as_json:
+        document = {name: [asdict(each) for each in listed] for name, listed in found.items()}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return 0
+    console = Console(highlight=False)
+    for name, listed in found.items():
+        table = Table(box=None, pad_edge=False)
+        for heading in (name, "deployed", "content", "commit"):
+            table.add_column(heading)
+        for each in listed:
+            mark = f"{each.name} *" if each.running else each.name
+            commit, dirty, _ = each.commit.partition("-")
+            table.add_row(mark, each.since, each.content, commit[:SHORT] + ("-dirty" if dirty else ""))
+        console.print(table)
+    console.print("* runs; script/rollback SITE RELEASE goes back to another one")
+    return 0
+
+
+def roll_back(site: str, release: str | None, *, stack: str | None, undo: bool) -> int:
+    """Have a site run an earlier release, by default the one before, or again what its folder says; run `pulumi up`.
+
+    Raises:
+        Failure: There is no such site or release, or it can't be done.
+    """
+    deployment.site_namespace(site, components(deployment.running(stack)), stack)
+    key = f"sites[{_index(site, stack)}].release"
+    name = stack or STACK
+    if undo:
+        deployment.pulumi("config", "rm", "--stack", name, "--path", key)
+        said = "what its folder says"
+    else:
+        with deployment.explained():
+            chosen = choose(site, releases(deployment.api_server(stack), site), release)
+        deployment.pulumi("config", "set", "--stack", name, "--path", key, chosen.digest)
+        said = f"release {chosen.name} of {chosen.since}, with the environment and options of now"
+    sys.stdout.write(f"{site}: {said}\n")
+    sys.stdout.flush()
+    code = _up(stack)
+    if code:
+        raise Failure(
+            f"`pulumi up` failed: the reasons are above; {key} stays set",
+            fix=f"script/rollback {site} --undo goes back to what the folder says",
+        )
+    return 0
+
+
+def releases(api: Api, site: str) -> list[Release]:
+    """Return the releases that the cluster still knows of a site, newest first.
+
+    Raises:
+        ApiError: They may not be seen.
+    """
+    live = api.get(_DEPLOYMENT, site, site)
+    running = _digest(live) if live else None
+    found: dict[str, Release] = {}
+    sets = [each for each in api.objects(_REPLICA_SET, site) if _is_of(each, site)]
+    for each in sorted(sets, key=_revision, reverse=True):
+        if digest := _digest(each):
+            annotations = each["metadata"].get("annotations") or {}
+            found.setdefault(
+                digest,
+                Release(
+                    digest,
+                    each["metadata"]["creationTimestamp"],
+                    digest == running,
+                    annotations.get(CONTENT, ""),
+                    annotations.get(COMMIT, ""),
+                ),
+            )
+    return list(found.values())
+
+
+def choose(site: str, known: Sequence[Release], release: str | None) -> Release:
+    """Return the release that begins with ``release``; ``None``: the newest one that doesn't run.
+
+    Raises:
+        Failure: There is none, or several.
+    """
+    others = [each for each in known if not each.running]
+    names = ", ".join(each.name for each in known) or "none"
+    if release is None:
+        if not others:
+            raise Failure(f"{site} has no release but the one that runs", fix="deploy another one first")
+        return others[0]
+    digits = release.removeprefix("sha256:")
+    matching = [each for each in known if digits and each.digest.partition(":")[2].startswith(digits)]
+    if len(matching) != 1:
+        what = "several releases that begin with" if matching else "no release"
+        raise Failure(f"{site} has {what} {release}", fix=f"name one of {names}")
+    return matching[0]
+
+
+def _is_of(replica_set: Json, site: str) -> bool:
+    owners = replica_set["metadata"].get("ownerReferences") or []
+    return any(owner["kind"] == "Deployment" and owner["name"] == site for owner in owners)
+
+
+def _revision(replica_set: Json) -> int:
+    return int((replica_set["metadata"].get("annotations") or {}).get(_REVISION, 0))
+
+
+def _digest(workload: Json) -> str | None:
+    [container, *_] = workload["spec"]["template"]["spec"]["containers"]
+    digest = str(container["image"]).partition("@")[2]
+    return digest or None
+
+
+def _index(site: str, stack: str | None) -> int:
+    """Return where the configuration has a site; the first one needs no name."""
+    config = deployment.pulumi("config", "--json", "--stack", stack or STACK)
+    listed = config.get(f"{project_name(PROJECT)}:sites", {}).get("objectValue") or [{}]
+    names = [(each or {}).get("name") for each in listed]
+    return names.index(site) if site in names else 0
+
+
+def _up(stack: str | None) -> int:
+    options = ("up", "--yes", "--skip-preview", "--stack", stack or STACK)
+    if stack is None:
+        return Stack(PROJECT, STATE, connection.remembered() or {}).run(*options)
+    return subprocess.run(["pulumi", *options], cwd=PROJECT, env=dict(os.environ), check=False).returncode

@@ -1,0 +1,104 @@
+"""The releases of sites: what Deployments say of where they come from, and whether images are still there."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from components.site.options import SiteOptions
+from settings import Settings, SettingsError
+from settings.cluster_facts import ClusterFacts
+from settings.problems import qualified
+
+CONTENT, COMMIT = "inspiration/content", "inspiration/commit"
+"""Annotations of a site's Deployment: the hash of what its image was built from, and git's commit of that.
+
+Kubernetes copies them to the ReplicaSet of each release.
+"""
+UNCOMMITTED = "-dirty"
+"""What git adds where files differ from the commit."""
+MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+SECONDS = 3
+"""For a registry to say whether it has an image."""
+
+
+def record(site: SiteOptions, content: str, facts: ClusterFacts, ask: Callable[[str], Any]) -> Mapping[str, str]:
+    """Return the annotations of the Deployment of a ``site`` whose folder has the hash ``content``.
+
+    While the content stays the same, so does what was recorded of it: to commit it is no change. An earlier release has
+    what was recorded of it then, which ``ask`` has the API server say.
+
+    Raises:
+        SettingsError: It doesn't answer.
+    """
+    if site.release:
+        replica_sets = ask(f"/apis/apps/v1/namespaces/{site.name}/replicasets") or {}
+        found = (
+            each["metadata"].get("annotations") or {} for each in replica_sets["items"] if _runs(each, site.release)
+        )
+        return _known(next(found, {}))
+    recorded = facts.recorded.get(site.name, {})
+    if recorded.get(CONTENT) == content:
+        return _known(recorded)
+    commit = commit_of(Path(site.source))
+    return {CONTENT: content, **({COMMIT: commit} if commit else {})}
+
+
+def _runs(replica_set: Mapping[str, Any], digest: str) -> bool:
+    containers = replica_set["spec"]["template"]["spec"]["containers"]
+    return any(container["image"].endswith(f"@{digest}") for container in containers)
+
+
+def _known(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    return {key: annotations[key] for key in (CONTENT, COMMIT) if key in annotations}
+
+
+def commit_of(folder: Path) -> str | None:
+    """Return the last commit of git that changed ``folder``, and whether it is as committed; ``None``: git has none."""
+    commit = _git(folder, "log", "-1", "--format=%H", "--", ".")
+    return commit and commit + (UNCOMMITTED if _git(folder, "status", "--porcelain", "--", ".") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def refuse_gone(settings: Settings) -> None:
+    """Refuse releases whose images the registry hasn't got, as far as it can be asked from here.
+
+    Raises:
+        SettingsError: With each of them.
+    """
+    problems = [
+        f"{qualified(f'sites[{index}].release')}: the registry {settings.registry.address} has no image "
+        f"{site.name}@{site.release}; name another release (script/releases {site.name}), or remove the option"
+        for index, site in enumerate(settings.sites)
+        if site.release and _is_gone(settings.registry.address, site.name, site.release)
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
+def _is_gone(registry: str, repository: str, digest: str) -> bool:
+    server, _, prefix = registry.partition("/")
+    # What docker takes for insecure by itself.
+    scheme = "http" if server.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
+    path = "/".join(filter(None, (prefix, repository)))
+    with urllib3.PoolManager(retries=False, timeout=SECONDS) as http:
+        try:
+            answer = http.request(
+                "HEAD",
+                f"{scheme}://{server}/v2/{path}/manifests/{digest}",
+                headers={"Accept": MANIFESTS},
+            )
+        except urllib3.exceptions.HTTPError:
+            return False
+    return answer.status == 404
