@@ -9,6 +9,7 @@ Cluster ─► IngressController ─► Dashboard
 What is optional follows, in the order of the list of addons; what is off isn't even imported.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -16,6 +17,7 @@ import pulumi_docker
 
 from components.addons import ADDONS
 from components.addons.addon import Context
+from components.addons.cert import CERT
 from components.addons.dashboard import DASHBOARD
 from components.addons.dashboard.component import Dashboard
 from components.addons.dns import DNS
@@ -23,6 +25,7 @@ from components.addons.dns.component import Dns
 from components.addons.ingress import INGRESS
 from components.addons.ingress.component import IngressController
 from components.addons.jaeger import JAEGER, OTLP_ENDPOINT
+from components.addons.postgres import POSTGRES
 from components.addons.registry import REGISTRY
 from components.addons.registry.component import Registry
 from components.addons.storage import STORAGE
@@ -31,18 +34,20 @@ from components.certificate_authority import CertificateAuthority
 from components.chart import ChartAddon
 from components.cluster import Cluster
 from components.ingress import IngressArgs
-from components.site import Site, SiteArgs
-from components.site_image import SiteImage, SiteImageArgs
+from components.site.component import Site, SiteArgs
+from components.site.image import SiteImage
 from settings import Settings
 from settings.charts import located
 from settings.cluster_reader import ApiServer, read_facts
+from settings.releases import record, refuse_gone
 from settings.resolution import resolve
 from settings.taken import refuse_taken
 
 given = Settings.load()
 api_server = ApiServer(given.kubeconfig, given.context)
-settings = resolve(given, read_facts(api_server))
+settings = resolve(given, facts := read_facts(api_server))
 refuse_taken(api_server.list_metadata)
+refuse_gone(settings)
 addons = settings.addons
 
 cluster = Cluster("cluster", {"kubeconfig": settings.kubeconfig, "context": settings.context})
@@ -51,11 +56,8 @@ in_cluster = cluster.options
 if dns := addons.of(DNS):
     Dns("dns", dns, in_cluster)
 
-storage: list[pulumi.Resource] = []
-storage_class: pulumi.Input[str] | None = None
-if volumes := addons.of(STORAGE):
-    storage.append(local := Storage("storage", volumes, in_cluster))
-    storage_class = local.class_name
+storage = Storage("storage", volumes, in_cluster) if (volumes := addons.of(STORAGE)) else None
+storage_class = storage.class_name if storage else None
 
 registry_address: pulumi.Input[str] = settings.registry.address
 if registry := addons.of(REGISTRY):
@@ -69,40 +71,43 @@ if controller := addons.of(INGRESS):
 
 authority = CertificateAuthority("ca", settings.certificate_authority)
 
-with_engine = None
-if settings.builds_images:
-    with_engine = pulumi.ResourceOptions(providers=[pulumi_docker.Provider("docker")])
+with_engine = pulumi.ResourceOptions(providers=[pulumi_docker.Provider("docker")] if settings.builds_images else [])
+
+known = frozenset(addons.deployed)
+context = Context(authority, ingress, storage_class, settings.registry.address, addons=known, located=located)
+deployed: dict[str, Any] = {}
+for addon in ADDONS:
+    if addon.before_sites and (options := addons.of(addon)):
+        deployed[addon.name] = addon.deploy(options, context, in_cluster)
 
 images: dict[str, pulumi.Input[str]] = {}
 sites: dict[str, Site] = {}
 for site in settings.sites:
-    if site.image:
-        images[site.name] = site.image
-    else:
-        built: SiteImageArgs = {"repository": site.name, "registry": registry_address, "source": site.source}
-        images[site.name] = SiteImage(site.name, built, with_engine).image
-    reached: SiteArgs = {"image": images[site.name], "ingress": ingress, "authority": authority}
+    reached: SiteArgs = {
+        "image": site.image or "",
+        "ingress": ingress,
+        "authority": authority,
+        "issuer": deployed[CERT.name].acme_issuer if CERT.name in deployed else None,
+        "ask": api_server.ask,
+        "databases": deployed.get(POSTGRES.name),
+        "storage_class": storage_class,
+        "callers": settings.callers(site),
+    }
+    if not site.image:
+        built = SiteImage(site.name, site, registry_address, with_engine)
+        reached["image"], reached["release"] = built.image, record(site, built.content, facts, api_server.ask)
+    images[site.name] = reached["image"]
     sites[site.name] = Site(site.name, site, reached, in_cluster)
 
-context = Context(
-    authority=authority,
-    ingress=ingress,
-    storage_class=storage_class,
-    registry=settings.registry.address,
-    sites={name: site.namespace for name, site in sites.items()},
-    addons=frozenset(addons.deployed),
-    located=located,
-)
-deployed: dict[str, Any] = {}
+context = replace(context, sites={name: site.namespace for name, site in sites.items()})
 if dashboard := addons.of(DASHBOARD):
-    deployed["dashboard"] = Dashboard("dashboard", dashboard, context, in_cluster)
+    deployed[DASHBOARD.name] = Dashboard("dashboard", dashboard, context, in_cluster)
 for addon in ADDONS:
-    if addon.optional and (options := addons.of(addon)):
+    if addon.optional and not addon.before_sites and (options := addons.of(addon)):
         deployed[addon.name] = addon.deploy(options, context, in_cluster)
 
 for chart in settings.charts:
-    values = settings.guarded("charts", chart.values)
-    ChartAddon(chart.name, chart, values, storage, in_cluster)
+    ChartAddon(chart.name, chart, settings.guarded("charts", chart.values), [storage] if storage else [], in_cluster)
 
 pulumi.export("site_urls", {name: site.url for name, site in sites.items()})
 pulumi.export("images", images)
@@ -110,7 +115,6 @@ pulumi.export("registry", registry_address)
 pulumi.export("ca_certificate", authority.certificate)
 pulumi.export("hosts_entry", settings.hosts_entry)
 pulumi.export("addon_urls", {name: deployed[name].url for name in addons.hosts})
-for addon in ADDONS:
-    if addon.name in deployed:
-        for output, attribute in addon.outputs.items():
-            pulumi.export(output, getattr(deployed[addon.name], attribute))
+for addon in (each for each in ADDONS if each.name in deployed):
+    for output, attribute in addon.outputs.items():
+        pulumi.export(output, getattr(deployed[addon.name], attribute))

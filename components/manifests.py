@@ -74,10 +74,21 @@ INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
 
 
+PROGRAM = "inspiration"
+"""What this program's project is called unless somebody gives it another name."""
+
+
 def instance() -> str:
-    """Return the stack's name as the value of a label, by which its objects are told from another stack's."""
+    """Return the stack's name as the value of a label, by which its objects are told from another stack's.
+
+    Projects of other names may have a stack of the same name, ``dev`` as a rule; so theirs begins with that.
+    """
+    project, stack = pulumi.get_project(), pulumi.get_stack()
+    name = stack if project == PROGRAM else f"{project}.{stack}"
+    if project != PROGRAM and len(name) > LONGEST_LABEL:
+        name = f"{name[: LONGEST_LABEL - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     # Pulumi allows 100 characters, and any of these at the ends.
-    return pulumi.get_stack()[:LONGEST_LABEL].strip("-_.")
+    return name[:LONGEST_LABEL].strip("-_.")
 
 
 def labels(name: str, component: str) -> dict[str, str]:
@@ -89,7 +100,7 @@ def labels(name: str, component: str) -> dict[str, str]:
         **selector(name[:LONGEST_LABEL].rstrip("-_.")),
         INSTANCE: instance(),
         COMPONENT: component,
-        PART_OF: "inspiration",
+        PART_OF: PROGRAM,
         "app.kubernetes.io/managed-by": "pulumi",
     }
 

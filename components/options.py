@@ -63,9 +63,11 @@ def keys(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def allowed(field: FieldInfo) -> str:
-    """Return what a value of ``field`` may be, in the words of an error."""
-    known = {type(each): each for each in _metadata(field)}
+def allowed(field: FieldInfo, *, item: bool = False) -> str:
+    """Return what a value of ``field`` may be, or an item of the list that it is, in the words of an error."""
+    # That of an item comes first.
+    beside = list(_metadata(field))
+    known = {type(each): each for each in (reversed(beside) if item else beside)}
     if Allowed in known:
         return str(known[Allowed].text)
     model, kinds = nested(field), _kinds(field.annotation)

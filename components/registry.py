@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from components.options import Allowed, Default, Model, NodePort, problem, shown
-from components.site_options import NAME, REGISTRY
+from components.site.options import NAME, REGISTRY
 
 
 def _registry(address: str) -> str:

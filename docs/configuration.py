@@ -68,10 +68,11 @@ def schema() -> dict[str, dict[str, Any]]:
         text = field.description or ""
         if model:
             text = "\n".join([*textwrap.wrap(text, 114), *(line for each in options(model) for line in item(each)), ""])
+        # Pulumi would refuse `sites[1]` before the program has seen it: `sites[0]`, the default one, is null then.
+        typed = {} if name == "sites" else {"type": kind, **({"items": {"type": "object"}} if is_list else {})}
         entries[field.alias or name] = {
-            "type": kind,
+            **typed,
             "description": text,
-            **({"items": {"type": "object"}} if is_list else {}),
             "default": default_of_key(name, field, model),
         }
     return entries

@@ -1,4 +1,4 @@
-"""Draws the dependency graph of a stack, as Pulumi's engine records it, into docs/graph.svg and site/public/graph.svg.
+"""Draws the dependency graph of a stack, as Pulumi's engine records it, into docs/graph.svg and site/graph.svg.
 
     .venv/bin/python -m tests.graph.export | .venv/bin/python -m docs.graph
 
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
-PICTURES = (PROJECT / "docs" / "graph.svg", PROJECT / "site" / "public" / "graph.svg")
+PICTURES = (PROJECT / "docs" / "graph.svg", PROJECT / "site" / "graph.svg")
 """The same drawing, for the README and for the site."""
 
 GRAPHVIZ = "@hpcc-js/wasm-graphviz-cli@1.11.2"

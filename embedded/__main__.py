@@ -11,6 +11,7 @@ GOES_ON = {
     "down": "interrupted; what is done stays, script/down goes on from there",
     "backup": "interrupted; there is no backup, run script/backup again",
     "restore": "interrupted; nothing was changed, run script/restore again",
+    "rollback": "interrupted; the release stays in the configuration, `pulumi up` goes on",
 }
 """What a script says in the end when it was interrupted."""
 
@@ -76,6 +77,24 @@ def _run(script: str, *words: str) -> int:
         from embedded.commands import env
 
         return env.run()
+    if script == "logs":
+        from embedded.commands import logs
+
+        return logs.show(
+            arguments.site,
+            stack=arguments.stack,
+            since=arguments.since,
+            tail=arguments.tail,
+            follow=arguments.follow,
+        )
+    if script in ("releases", "rollback"):
+        from embedded.commands import releases
+
+        if script == "releases":
+            return releases.show(arguments.sites, stack=arguments.stack, as_json=arguments.json)
+        if arguments.undo and arguments.release:
+            parser.error("RELEASE goes without --undo")
+        return releases.roll_back(arguments.site, arguments.release, stack=arguments.stack, undo=arguments.undo)
     if script == "completion":
         from embedded.commands import completion
 

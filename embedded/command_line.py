@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
+from datetime import timedelta
 
 FAILED = "1 failed (the reason is printed)"
 INTERRUPTED = "130 interrupted"
@@ -22,6 +24,16 @@ EXAMPLES = {
     "backup": {"script/backup ~/inspiration.tar.gz": ""},
     "restore": {"script/restore ~/inspiration.tar.gz && script/up": ""},
     "env": {'eval "$(script/env)" && kubectl get pods -A': ""},
+    "logs": {
+        "script/logs inspiration": "of the last hour",
+        "script/logs inspiration -f --since 10m": "and what comes",
+    },
+    "releases": {"script/releases inspiration": "", "script/releases --json": "of all sites, for programs"},
+    "rollback": {
+        "script/rollback inspiration": "to the release before",
+        "script/rollback inspiration 478fb10fef3f": "to another one",
+        "script/rollback inspiration --undo": "what the folder says again",
+    },
     "completion": {
         'eval "$(script/completion bash)"': "in ~/.bashrc, after cd to this folder",
         'eval "$(script/completion zsh)"': "in ~/.zshrc, after compinit",
@@ -82,6 +94,44 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
         "Prints `export` lines, so that plain pulumi, kubectl and docker work.",
         "0 done, 1 script/up hasn't run yet, 2 wrong usage",
     )
+    logs = _parser(
+        "logs",
+        "Prints what the pods of a site have written, and those of its jobs: merged in order of time, each line after "
+        "the name of its pod. With the addon `logs` that includes pods that are gone.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}",
+    )
+    logs.add_argument("site", metavar="SITE", help="name of the site")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with the lines that come, until Ctrl-C")
+    logs.add_argument(
+        "--since",
+        metavar="DURATION",
+        type=_duration,
+        default="1h",
+        help="how far back: 30s, 10m, 2d (default: 1h)",
+    )
+    logs.add_argument("--tail", metavar="N", type=_count, help="only the last N of these lines")
+    logs.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
+    releases = _parser(
+        "releases",
+        "Lists the last ten releases of sites, newest first, as the cluster knows them: the digest of the image, when "
+        "it was first deployed, the hash of what it was built from, and git's commit of that. What runs has a star.",
+        f"0 done, {FAILED}, 2 wrong usage",
+    )
+    releases.add_argument("sites", nargs="*", metavar="SITE", help="name of a site (default: all)")
+    releases.add_argument("--json", action="store_true", help="as JSON, for programs")
+    releases.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
+    rollback = _parser(
+        "rollback",
+        "Has a site run an earlier release: writes its digest into the stack's configuration (sites[…].release), and "
+        "runs `pulumi up`. Nothing is built. Environment and options stay as they are now.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}",
+    )
+    rollback.add_argument("site", metavar="SITE", help="name of the site")
+    rollback.add_argument(
+        "release", nargs="?", metavar="RELEASE", help="how its digest begins (default: the one before what runs)"
+    )
+    rollback.add_argument("--undo", action="store_true", help="run what the folder says again")
+    rollback.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
     completion = _parser(
         "completion",
         "Prints what makes Tab complete the options of the scripts, while the working directory is this project.",
@@ -100,9 +150,29 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
         "backup": backup,
         "restore": restore,
         "env": env,
+        "logs": logs,
+        "releases": releases,
+        "rollback": rollback,
         "completion": completion,
         "licences": licences,
     }
+
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_DURATION = re.compile("".join(rf"(?:(?P<{unit}>\d{{1,5}}){letter})?" for letter, unit in _UNITS.items()))
+
+
+def _duration(text: str) -> timedelta:
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise argparse.ArgumentTypeError(f"'{text}' given; allowed: numbers with d, h, m or s, as 30s, 2d or 1h30m")
+    return timedelta(**{unit: int(number) for unit, number in match.groupdict(0).items()})
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"'{text}' given; allowed: a whole number from 0 on")
+    return int(text)
 
 
 def _parser(name: str, description: str, codes: str) -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ own; what ``Pulumi.yaml`` and the documentation say of them is made of these by 
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Self, TypeVar
 
@@ -16,27 +16,33 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from components.addons.cert import CERT
+from components.addons.postgres import POSTGRES
 from components.certificate_authority_options import CertificateAuthorityOptions
 from components.chart_options import ChartOptions
 from components.ingress import IngressOptions
-from components.options import LABEL, Allowed, Host, Model, keys
+from components.manifests import PROGRAM
+from components.options import LABEL, Allowed, Host, Model, keys, shown
 from components.registry import RegistryOptions
-from components.site_options import SiteOptions
+from components.site.egress import SITE, peer
+from components.site.options import SiteOptions
 from settings.addons import Addons, completed
 from settings.clashes import Clashes
 from settings.kubeconfig import check_kubeconfig
 from settings.problems import describe, dotted, qualified, unknown_key
-
-PROGRAM = "inspiration"
-"""What the project is called unless somebody gives it another name in ``Pulumi.yaml``."""
 
 T = TypeVar("T")
 
 DEFAULT_SITE: Mapping[str, Any] = {"name": "inspiration", "healthPath": "/healthz"}
 """The site where the configuration has no list of them: the folder ``site``."""
 
-KEPT_SECRET: Mapping[str, str] = {"certificateAuthority": "privateKey", "charts": "values", "kubeconfig": ""}
-"""Keys to what of them is secret in the stack's state, too: an option of the map, or of the list's maps, or all."""
+KEPT_SECRET: Mapping[str, tuple[str, ...]] = {
+    "certificateAuthority": ("privateKey",),
+    "charts": ("values",),
+    "kubeconfig": (),
+    "sites": ("secretEnv", "basicAuth"),
+}
+"""Keys to what of them is secret in the stack's state, too: options of the map, or of the list's maps; none are all."""
 
 TEXTS = ("kubeconfig", "context", "domain")
 """Keys that hold text; the others hold structures, which Pulumi hands over as JSON."""
@@ -125,10 +131,14 @@ class Settings(Model):
         """Whether a Docker Engine is needed."""
         return any(not site.image for site in self.sites)
 
+    def callers(self, site: SiteOptions) -> list[str]:
+        """Return the names of the sites that connect to ``site``."""
+        return [other.name for other in self.sites if f"{SITE}{site.name}" in other.egress]
+
     @property
     def hosts_entry(self) -> str | None:
         """Line for a hosts file that makes all hosts of the stack resolve; ``None`` where they do by themselves."""
-        served = [site.host for site in self.sites]
+        served = [host for site in self.sites for host in site.reached_by]
         served += self.addons.hosts.values()
         # RFC 6761: localhost and all names under it are the loopback address.
         hosts = dict.fromkeys(host for host in served if host.rpartition(".")[2] != "localhost")
@@ -149,24 +159,28 @@ class Settings(Model):
         names = keys(cls)
         raw = {name: value for name in names if (value := _value(name)) is not None}
         secrets = [name for name in names if pulumi.runtime.is_config_secret(qualified(name))]
-        clashes = Clashes(secrets)
+        masked = [name for name in secrets if name != "sites" or not _keeps(name, raw.get(name))]
+        clashes = Clashes(masked)
         problems = [
             *_unknown(names),
             *(line for name in secrets for line in _not_kept(name, raw.get(name))),
         ]
         if encrypted:
-            raw = {name: value for name, value in raw.items() if name not in secrets}
+            raw = {name: value for name, value in raw.items() if name not in secrets or name == "sites"}
         else:
             problems += check_kubeconfig(raw.get("kubeconfig"), raw.get("context"), environ, secrets)
         try:
             settings = cls.model_validate(raw, by_alias=True, by_name=False)
         except ValidationError as error:
-            problems += describe(error, cls, secrets)
+            problems += describe(error, cls, masked)
             # What depends on an invalid key is looked at as if that key were unset.
             invalid = {details["loc"][0] for details in error.errors() if len(details["loc"]) == 1}
             usable = {name: value for name, value in raw.items() if name not in invalid}
             raise SettingsError([*problems, *clashes.of_sites(_valid_sites(cls, usable), {})]) from None
         problems += clashes.of_sites(enumerate(settings.sites), settings.addons.hosts)
+        problems += _unmet(settings)
+        if "sites" not in secrets:
+            problems += _plain(settings.sites)
         problems += clashes.of_knative(settings.sites, settings.addons)
         problems += clashes.of_charts(settings.charts, settings.sites)
         problems += clashes.of_ports(settings.ingress, settings.registry, settings.addons)
@@ -218,18 +232,57 @@ def _not_kept(name: str, value: Any) -> Iterator[str]:
     Pulumi hands over a structure as a whole, and doesn't say which of its values were set with ``--secret``. Most end
     up in names, host names and URLs, where everybody sees them; so they are refused rather than marked.
     """
-    part = KEPT_SECRET.get(name)
-    if part is None:
+    if name not in KEPT_SECRET:
         yield (
             f"{qualified(name)}: a secret is in it, and nothing of it is kept secret in the stack's state; "
             "set it without --secret"
         )
-    # In the stack's file, all of it may be the secret.
-    elif part and not any(isinstance(each, dict) and (each.get(part) or "secure" in each) for each in _as_list(value)):
+    elif not _keeps(name, value):
+        parts = KEPT_SECRET[name]
         yield (
-            f"{qualified(name)}: a secret is in it, and only {part} is kept secret in the stack's state; "
-            "set all else without --secret"
+            f"{qualified(name)}: a secret is in it, and only {' and '.join(parts)} {'are' if parts[1:] else 'is'} kept "
+            "secret in the stack's state; set all else without --secret"
         )
+
+
+def _keeps(name: str, value: Any) -> bool:
+    """Tell whether the value of the key ``name`` has what is kept secret of it."""
+    # In the stack's file, all of it may be the secret.
+    return not KEPT_SECRET[name] or any(
+        isinstance(each, dict) and (any(map(each.get, KEPT_SECRET[name])) or "secure" in each)
+        for each in _as_list(value)
+    )
+
+
+def _plain(sites: Iterable[SiteOptions]) -> Iterator[str]:
+    """Yield what of ``sites``, none of which was set with ``--secret``, has to be secret."""
+    for index, site in enumerate(sites):
+        for name in site.secret_env:
+            yield f"{qualified(f'sites[{index}].secretEnv.{name}')}: given in plain text; set it with --secret"
+        if site.basic_auth:
+            yield f"{qualified(f'sites[{index}].basicAuth.password')}: given in plain text; set it with --secret"
+
+
+def _unmet(settings: Settings) -> Iterator[str]:
+    """Yield what sites need and the configuration hasn't got."""
+    names = [site.name for site in settings.sites]
+    cert = settings.addons.of(CERT)
+    for index, site in enumerate(settings.sites):
+        key = f"sites[{index}]"
+        if site.tls == "acme" and not (cert and cert.acme):
+            acme = qualified("addons.cert.acme")
+            yield (
+                f"{qualified(f'{key}.tls')}: acme given, and there is no {acme}; give that an email, or set tls to true"
+            )
+        if site.database and not settings.addons.of(POSTGRES):
+            addon = qualified("addons.postgres")
+            yield f"{qualified(f'{key}.database')}: there is no database server; set {addon} to true"
+        for name in filter(None, map(peer, site.egress)):
+            if name not in names or name == site.name:
+                yield (
+                    f"{qualified(f'{key}.egress')}: {shown(f'{SITE}{name}')} given, and no other site has that name; "
+                    f"allowed: {', '.join(f'{SITE}{other}' for other in names if other != site.name) or 'none'}"
+                )
 
 
 def _as_list(value: Any) -> list[Any]:

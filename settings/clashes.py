@@ -9,7 +9,7 @@ from components.addons.registry import REGISTRY
 from components.chart_options import ChartOptions
 from components.ingress import IngressOptions
 from components.registry import RegistryOptions
-from components.site_options import SiteOptions
+from components.site.options import SiteOptions
 from settings.addons import AddonSettings
 from settings.problems import MASK, qualified
 
@@ -38,18 +38,19 @@ class Clashes:
             if (first := names.setdefault(site.name, index)) != index:
                 yield self._taken(f"sites[{index}].name", site.name, f"sites[{first}]", "another name")
             # Paths that are below each other are fine: the longer one wins.
-            if (first := urls.setdefault((site.host, site.path.rstrip("/")), index)) != index:
-                url = f"{site.host} with path {site.path}"
-                yield self._taken(f"sites[{index}].host", url, f"sites[{first}]", "another host or path")
-            if site.host in hosts:
-                # All TLS for its host is the addon's, whatever the path.
-                yield self._taken(f"sites[{index}].host", site.host, f"addons.{hosts[site.host]}", "another host")
+            for key, host, path in _addresses(index, site):
+                if (first := urls.setdefault((host, path.rstrip("/")), index)) != index:
+                    url = f"{host} with path {path}"
+                    yield self._taken(key, url, f"sites[{first}]", "another host or path")
+                if host in hosts:
+                    # All TLS for its host is the addon's, whatever the path.
+                    yield self._taken(key, host, f"addons.{hosts[host]}", "another host")
 
     def of_knative(self, sites: Iterable[SiteOptions], addons: AddonSettings) -> Iterator[str]:
         """Yield which hosts are among those of the domain of Knative Services."""
         if knative := addons.of(KNATIVE):
             hosts = {f"addons.{addon}.host": host for addon, host in addons.hosts.items()}
-            hosts |= {f"sites[{index}].host": site.host for index, site in enumerate(sites)}
+            hosts |= {key: host for index, site in enumerate(sites) for key, host, _ in _addresses(index, site)}
             for key, host in hosts.items():
                 if host.partition(".")[2] == knative.domain:
                     yield self._taken(key, host, "addons.knative.domain", "another domain")
@@ -78,3 +79,13 @@ class Clashes:
         tops = {part.partition(".")[0].partition("[")[0] for part in (key, owner)}
         shown = MASK if tops.intersection(self._secrets) else value
         return f"{qualified(key)}: {shown} is taken by {qualified(owner)}; give one of them {other}"
+
+
+def _addresses(index: int, site: SiteOptions) -> Iterator[tuple[str, str, str]]:
+    """Yield the key, the host and the path of all that leads to a site."""
+    yield f"sites[{index}].host", site.host, site.path
+    for number, host in enumerate(site.hosts):
+        yield f"sites[{index}].hosts[{number}]", host, site.path
+    for number, redirect in enumerate(site.redirects):
+        # All of its host is redirected.
+        yield f"sites[{index}].redirects[{number}].from", redirect.from_, "/"

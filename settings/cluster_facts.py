@@ -10,19 +10,22 @@ import yaml
 
 from components.addons import ADDONS
 from components.addons.addon import Detection, Document
-from components.manifests import INSTANCE, PART_OF
+from components.manifests import INSTANCE, PART_OF, PROGRAM
 
 VERSION = "/version"
 NAMESPACES = "/api/v1/namespaces"
 SERVICES = "/api/v1/services"
 NODES = "/api/v1/nodes"
 DAEMON_SETS = "/apis/apps/v1/daemonsets"
+SITES = "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fcomponent%3Dsite"
 
 DETECTED: Mapping[str, Detection] = {addon.name: addon.detection for addon in ADDONS if addon.detection}
 """How addons are seen to be there already, by name."""
 
 PATHS = list(
-    dict.fromkeys([VERSION, NAMESPACES, SERVICES, NODES, DAEMON_SETS, *(each.path for each in DETECTED.values())])
+    dict.fromkeys(
+        [VERSION, NAMESPACES, SERVICES, NODES, DAEMON_SETS, SITES, *(each.path for each in DETECTED.values())]
+    )
 )
 """What the API server is asked for. The first is answered to whoever may connect."""
 
@@ -87,6 +90,8 @@ class ClusterFacts:
     nodes: tuple[Node, ...] = ()
     enforces_policies: bool = False
     """Whether something is seen that enforces NetworkPolicies. There may be more: it needn't be a DaemonSet."""
+    recorded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Annotations of the stack's sites, by name."""
     denied: Mapping[str, str] = field(default_factory=dict)
     """What these credentials may not ask: path to the API server's words."""
 
@@ -115,6 +120,11 @@ def facts_of(documents: Mapping[str, Document | None], stack: str, denied: Mappi
             for name, each in DETECTED.items()
         },
         nodes=tuple(map(_node, _items(documents.get(NODES)))),
+        recorded={
+            item["metadata"]["name"]: item["metadata"].get("annotations") or {}
+            for item in _items(documents.get(SITES))
+            if _whose(item, stack)[1] == stack
+        },
         enforces_policies=_enforces_policies(documents.get(VERSION), documents.get(DAEMON_SETS)),
         denied=denied,
     )
@@ -139,7 +149,7 @@ def _whose(item: Document, stack: str) -> tuple[str, str | None]:
     metadata = item["metadata"]
     labels = metadata.get("labels") or {}
     # What an older version of this program made doesn't say of which stack it is.
-    return metadata["name"], labels.get(INSTANCE, stack) if labels.get(PART_OF) == "inspiration" else None
+    return metadata["name"], labels.get(INSTANCE, stack) if labels.get(PART_OF) == PROGRAM else None
 
 
 def _found(item: Document, stack: str) -> Found:

@@ -71,8 +71,8 @@ def dotted(path: Path) -> str:
 def _allowed(model: type[BaseModel], path: Path) -> str:
     """Return what the innermost field on ``path`` may be, or the keys of the map that an item of a list is."""
     field = list(_fields(model, path))[-1]
-    item = nested(field)
-    return f"a map of {', '.join(keys(item))}" if isinstance(path[-1], int) and item else allowed(field)
+    item, is_item = nested(field), isinstance(path[-1], int)
+    return f"a map of {', '.join(keys(item))}" if is_item and item else allowed(field, item=is_item)
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:

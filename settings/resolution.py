@@ -9,6 +9,7 @@ from components.addons import ADDONS, NAMESPACES
 from components.addons.addon import Detectable
 from components.addons.ingress import DEFAULT_CLASS, INGRESS
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
+from components.addons.metrics_server import METRICS_SERVER
 from components.addons.registry import NAMESPACE as REGISTRY_NAMESPACE
 from components.addons.registry import REGISTRY
 from components.addons.storage import STORAGE
@@ -46,8 +47,9 @@ def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
         *_taken_namespaces(settings, addons.without(taken), facts),
         *_taken_ports(settings, addons, facts),
         *_unused_registry(settings, addons),
-        *_without_storage(addons, facts),
+        *_without_storage(settings, addons, facts),
         *_without_controller(settings, addons, facts),
+        *_without_metrics(settings, addons, facts),
         *unclosed(addons.of(REGISTRY), settings.registry.node_port, facts),
     ]
     if problems:
@@ -178,8 +180,13 @@ def _listed(keys: list[str]) -> str:
     return " and ".join(map(qualified, keys))
 
 
-def _without_storage(addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
+def _without_storage(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
     wanted_by = _needing(STORAGE.name, addons)
+    wanted_by += [
+        f"sites[{index}].volumes"
+        for index, site in enumerate(settings.sites)
+        if any(volume.storage_class is None for volume in site.volumes)
+    ]
     if addons.of(STORAGE) or not wanted_by or _denied(STORAGE.name, facts):
         return
     if not any(each.default for each in facts.others(STORAGE.name)):
@@ -187,6 +194,16 @@ def _without_storage(addons: AddonSettings, facts: ClusterFacts) -> Iterator[str
             f"{qualified('addons.storage')}: false given, and the cluster has no default StorageClass, which "
             f"{_listed(wanted_by)} need; set it to auto or true, or make one of the cluster's the default"
         )
+
+
+def _without_metrics(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
+    there = addons.of(METRICS_SERVER) or facts.others(METRICS_SERVER.name) or _denied(METRICS_SERVER.name, facts)
+    for index, site in enumerate(settings.sites):
+        if site.autoscale and not there:
+            yield (
+                f"{qualified(f'sites[{index}].autoscale')}: the cluster has no metrics of its pods; set "
+                f"{qualified('addons.metrics-server')} to true"
+            )
 
 
 def _undecided(settings: Settings, facts: ClusterFacts) -> Iterator[str]:

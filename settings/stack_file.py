@@ -11,6 +11,8 @@ from settings import Settings
 
 T = TypeVar("T")
 
+HIDDEN = "[encrypted]"
+
 
 def load(project: str, config: Mapping[Any, Any]) -> Settings:
     """Read the section ``config`` of the file of one of a project's stacks, as the file has it; see `Settings.load`.
@@ -40,10 +42,17 @@ def within(project: str, function: Callable[[], T]) -> T:
 
 
 def _text(value: Any) -> str:
-    """Return ``value`` as Pulumi hands it over."""
+    """Return ``value`` as Pulumi hands it over, but for what is encrypted in a list."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(_hidden(value) if isinstance(value, list) else value)
+
+
+def _hidden(value: Any) -> Any:
+    """Return ``value`` with a text in place of each of its secrets, so that the rest can be read."""
+    if isinstance(value, dict):
+        return HIDDEN if value.keys() == {"secure"} else {key: _hidden(each) for key, each in value.items()}
+    return list(map(_hidden, value)) if isinstance(value, list) else value
 
 
 def _has_secret(value: Any) -> bool:

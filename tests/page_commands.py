@@ -14,6 +14,7 @@ SHOWS = (
     'eval "$(script/completion bash)"',
     "script/env",
     "script/up --status",
+    "script/logs inspiration",
     "kubectl get pods -A",
     "pulumi stack output",
     "pulumi stack output dashboard_login --show-secrets",
@@ -41,6 +42,21 @@ SETS = (
     "pulumi config set --path addons.rbac true",
     SWITCHES_ON,
     "pulumi config set --path addons.cert.acme.email you@example.com",
+    "pulumi config set --path 'sites[0].env.LOG_LEVEL' info",
+    "pulumi config set --path --secret 'sites[0].secretEnv.API_TOKEN' s3cret-token",
+    "pulumi config set-all --path --plaintext 'sites[0].replicas=1' --plaintext 'sites[0].volumes[0].name=data' "
+    "--plaintext 'sites[0].volumes[0].path=/var/lib/site'",
+    "pulumi config set-all --path --plaintext 'sites[0].egress[0]=internet' "
+    "--plaintext 'sites[0].egress[1]=10.20.0.0/16:5432'",
+    "pulumi config set-all --path --plaintext 'sites[0].hosts[0]=www.example.com' "
+    "--plaintext 'sites[0].redirects[0].from=old.example.com' --plaintext 'sites[0].redirects[0].to=www.example.com'",
+    "pulumi config set-all --path --plaintext 'sites[0].basicAuth.user=me' "
+    "--secret 'sites[0].basicAuth.password=correct-horse'",
+    "pulumi config set --path 'sites[0].tls' acme",
+    "pulumi config set --path addons.postgres true",
+    "pulumi config set --path 'sites[0].database' true",
+    "pulumi config set-all --path --plaintext 'sites[0].jobs[0].name=report' "
+    "--plaintext 'sites[0].jobs[0].schedule=@daily' --plaintext 'sites[0].jobs[0].command[0]=/usr/bin/report'",
     "pulumi config set-all --path --plaintext 'charts[0].name=podinfo' --plaintext 'charts[0].chart=podinfo' "
     "--plaintext 'charts[0].repository=https://stefanprodan.github.io/podinfo' --plaintext 'charts[0].version=6.9.2'",
 )
@@ -77,6 +93,8 @@ class Elsewhere:
 
 _REGISTRY = Elsewhere("e2e/test_addon_registry.py::test_an_image_is_pulled_by_digest_deleted_and_cleaned_away")
 _KUBECONFIG = Elsewhere("e2e/test_addon_rbac.py::test_a_viewer_sees_the_cluster")
+_LOGS = "e2e/test_logs_command.py::test_a_stack_of_ones_own_is_asked_by_its_own_configuration"
+_DUMP = Elsewhere("e2e/test_addon_postgres.py::test_a_dump_brings_back_what_was_deleted")
 _CERTIFICATE = Elsewhere("e2e/test_addon_rbac.py::test_a_user_signs_in_with_a_certificate")
 
 ELSEWHERE = {
@@ -88,6 +106,12 @@ ELSEWHERE = {
     "pulumi config set --path 'sites[1].source' hello": Elsewhere(
         "e2e/test_site.py::test_a_second_site_leaves_the_first_alone"
     ),
+    "pulumi config set --path 'sites[1].autoscale.max' 6": Elsewhere(
+        "e2e/test_example_guestbook.py::test_load_brings_more_pods", ("autoscale",)
+    ),
+    "script/releases": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
+    "script/rollback inspiration": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
+    "script/rollback inspiration --undo": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
     "pulumi up --refresh": Elsewhere("faults/test_registry.py::test_an_image_that_was_deleted_is_named_and_comes_back"),
     "PULUMI_K8S_DELETE_UNREACHABLE=true pulumi destroy": Elsewhere(
         "faults/test_lost.py::test_a_cluster_that_is_gone_can_be_destroyed"
@@ -99,6 +123,7 @@ ELSEWHERE = {
     "script/down --purge": Elsewhere(
         "faults/test_down.py::test_down_leaves_the_machine_as_it_was_and_purge_removes_the_data"
     ),
+    "script/logs inspiration --stack mine": Elsewhere(_LOGS, ("script/logs", "--stack")),
     "script/licences": Elsewhere("e2e/test_licences.py::test_everything_shipped_has_a_known_licence"),
     "kubectl top": Elsewhere(
         "e2e/test_addon_metrics_server.py::test_it_tells_what_nodes_and_pods_use_and_leaves_without_a_trace", ("top",)
@@ -123,6 +148,12 @@ ELSEWHERE = {
     "curl -sf -X DELETE $registry/inspiration/manifests/$digest": _REGISTRY,
     "kubectl exec -n container-registry deployment/registry -- "
     "/bin/registry garbage-collect --delete-untagged /etc/distribution/config.yml": _REGISTRY,
+    "kubectl exec -n postgres statefulset/postgres -- pg_dump --clean --if-exists shop > shop.sql": _DUMP,
+    "kubectl exec -i -n postgres statefulset/postgres -- psql --set=ON_ERROR_STOP=1 --single-transaction shop "
+    "< shop.sql": _DUMP,
+    "kubectl rollout restart -n postgres statefulset/postgres": Elsewhere(
+        "e2e/test_addon_postgres.py::test_a_site_keeps_what_it_writes_whatever_happens_to_the_server_s_pod"
+    ),
     "kubectl apply -f - <<END: Service": Elsewhere("e2e/test_addon_knative.py::test_the_service_of_the_page_answers"),
     "curl -G http://127.0.0.1:3100/loki/api/v1/query_range "
     """--data-urlencode 'query={k8s_namespace_name="inspiration"} |= "404"'""": Elsewhere(

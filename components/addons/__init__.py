@@ -16,6 +16,7 @@ from components.addons.knative import KNATIVE
 from components.addons.linkerd import LINKERD
 from components.addons.logs import LOGS
 from components.addons.metrics_server import METRICS_SERVER
+from components.addons.postgres import POSTGRES
 from components.addons.prometheus import PROMETHEUS
 from components.addons.rancher import RANCHER
 from components.addons.rbac import RBAC
@@ -34,6 +35,7 @@ ADDONS: tuple[Addon[Any], ...] = (
     RBAC,
     JAEGER,
     KNATIVE,
+    POSTGRES,
     CERT,
     CILIUM,
     GPU,

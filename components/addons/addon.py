@@ -96,6 +96,8 @@ class Addon(Generic[O]):
     """Whether it is deployed where the configuration doesn't say."""
     optional: bool = True
     """Whether nothing else depends on it, so that it goes after all that it may need."""
+    before_sites: bool = False
+    """Whether sites use its component, so that it is deployed before them."""
     namespaces: tuple[str, ...] = ()
     """Those that it makes."""
     needs: tuple[str, ...] = ()

@@ -81,7 +81,7 @@ def test_pods_run_the_digest_that_the_stack_says(site: Checkout) -> None:
 
 
 def test_an_edited_page_previews_as_image_and_deployment_only(undone: Checkout) -> None:
-    page = undone.path / "site" / "public" / "index.html"
+    page = undone.path / "site" / "index.html"
     page.write_text(page.read_text().replace("</body>", "<p>edited</p></body>"))
     before = undone.images()
 
@@ -99,7 +99,7 @@ def test_an_edited_page_previews_as_image_and_deployment_only(undone: Checkout) 
 
 def test_an_update_loses_no_request(undone: Checkout) -> None:
     old = undone.outputs()["images"]["inspiration"]
-    page = undone.path / "site" / "public" / "index.html"
+    page = undone.path / "site" / "index.html"
     page.write_text(page.read_text().replace("</body>", "<p>a new version</p></body>"))
 
     with Traffic("inspiration.localhost", requests_per_second=50) as traffic:

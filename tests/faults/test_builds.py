@@ -28,7 +28,7 @@ SIZE = 192 << 20
 @pytest.fixture
 def large(site: Checkout) -> Iterator[Checkout]:
     """The site has one more file, which is not pushed yet."""
-    with (site.path / "site" / "public" / FILE).open("wb") as file:
+    with (site.path / "site" / FILE).open("wb") as file:
         for _ in range(SIZE >> 20):
             file.write(os.urandom(1 << 20))
     yield site

@@ -95,7 +95,7 @@ def wildcard(checkout: Checkout) -> None:
 
 
 def gigabytes(checkout: Checkout) -> None:
-    with (checkout.path / "site" / "public" / "video.mp4").open("wb") as file:
+    with (checkout.path / "site" / "video.mp4").open("wb") as file:
         file.truncate(5 << 30)
 
 
@@ -114,7 +114,7 @@ BAD: dict[str, tuple[Callable[[Checkout], None], list[str]]] = {
     "a folder of gigabytes": (
         gigabytes,
         [
-            'inspiration:sites[0].source: "site" holds 5.0 GiB, more than 1.0 GiB (largest: "public/video.mp4", '
+            'inspiration:sites[0].source: "site" holds 5.0 GiB, more than 1.0 GiB (largest: "video.mp4", '
             "5.0 GiB); list what the image doesn't need in site/.dockerignore, or name a ready image\n"
         ],
     ),

@@ -14,6 +14,22 @@ ALL_ADDONS: dict[str, Any] = {
     "cilium": {"hubble": True},
     "rbac": RIGHTS,
 }
+SHOP: dict[str, Any] = {
+    **READY[0],
+    "name": "shop",
+    "hosts": ["shop.example.com"],
+    "redirects": [{"from": "www.example.com", "to": "shop.example.com"}],
+    "tls": "acme",
+    "basicAuth": {"user": "me", "password": "a password"},
+    "env": {"LOG_LEVEL": "info"},
+    "secretEnv": {"TOKEN": "a token"},
+    "database": True,
+    "egress": ["internet", "site:ready"],
+    "autoscale": {"max": 4},
+    "jobs": [{"name": "digest", "schedule": "@daily", "command": ["digest"]}],
+}
+"""A site with all options that go together."""
+KEEPER = {**READY[0], "name": "keeper", "replicas": 1, "volumes": [{"name": "data", "path": "/data"}]}
 CHART = {"name": "shop", "chart": "oci://example.com/shop", "version": "1.2.3"}
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
@@ -33,6 +49,10 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "all addons by default": {"addons": {addon.name: True for addon in ADDONS}},
     "rights in one namespace": {"addons": {"rbac": {**RIGHTS, "namespaces": ["shop"]}}},
     "a chart": {"charts": [CHART]},
+    "sites with options": {
+        "sites": [*READY, SHOP, KEEPER],
+        "addons": {"cert": {"acme": ACME}, "postgres": True, "metrics-server": True},
+    },
 }
 """By what they show. Each keeps the policies, too, on a cluster whose own controller is `TRAEFIK`'s."""
 

@@ -231,7 +231,7 @@ def run(
     recording: Recording | None = None,
     controller: str = "k8s.io/ingress-nginx",
     facts: ClusterFacts | None = None,
-    secrets: Collection[str] = (),
+    secrets: Collection[str] | None = None,
     listed: Callable[[str], object] = lambda path: None,
     project: str = "inspiration",
 ) -> Recording:
@@ -243,11 +243,13 @@ def run(
         recording: Has what was registered too where the program fails.
         controller: The one of the IngressClass in the cluster.
         facts: What the cluster has already; default: what ``config`` switches off.
-        secrets: The keys that were set with ``--secret``.
+        secrets: The keys that were set with ``--secret``; default: those that have to be.
         listed: What the API server has at the path of a list; by default nothing.
         project: The name in ``Pulumi.yaml``.
     """
     values = {"kubeconfig": KUBECONFIG, **config}
+    if secrets is None:
+        secrets = ["sites"] if any({"secretEnv", "basicAuth"} & site.keys() for site in config.get("sites", ())) else []
     pulumi.runtime.set_all_config(
         {f"{project}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()},
         secret_keys=[f"{project}:{key}" for key in secrets],

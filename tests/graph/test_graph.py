@@ -1,6 +1,7 @@
 """The program under mocks: its graph is the documented one, and says what it should where it should."""
 
 import ast
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -107,7 +108,15 @@ def test_the_deployment_runs_the_digest_and_not_the_tag(recording: Recording) ->
 
 def test_the_state_names_no_path_of_this_machine(recording: Recording) -> None:
     build = recording.find("Image", "inspiration-docker").inputs["build"]
-    assert build == {"context": "site", "dockerfile": "site/Dockerfile"}
+    assert (build["context"], build["dockerfile"]) == ("site", "components/site/pages/Dockerfile")
+    assert str(PROJECT) not in str(build["args"])
+
+
+def test_the_web_server_of_pages_is_configured_by_arguments_of_the_build(recording: Recording) -> None:
+    arguments = recording.find("Image", "inspiration-docker").inputs["build"]["args"]
+    dockerfile = (PROJECT / "components" / "site" / "pages" / "Dockerfile").read_text()
+    assert set(arguments) == set(re.findall(r"^ARG (\w+)$", dockerfile, re.MULTILINE))
+    assert "frame-ancestors 'none'" in arguments["HEADERS"]
 
 
 def test_the_first_preview_builds_nothing_and_does_not_know_the_digest(preview: Recording) -> None:
@@ -190,4 +199,4 @@ def test_a_folder_without_dockerfile_is_built_with_the_stock_one(
     recording = run({"sites": [{"name": "blog", "source": "blog"}]})
     build = recording.find("Image", "blog-docker").inputs["build"]
     assert build["context"] == "blog"
-    assert (tmp_path / build["dockerfile"]).resolve() == PROJECT / "components" / "stock.Dockerfile"
+    assert (tmp_path / build["dockerfile"]).resolve() == PROJECT / "components" / "site" / "pages" / "Dockerfile"

@@ -47,7 +47,7 @@ def test_it_registers_what_it_asks_for() -> None:
 
 def test_it_is_named_after_no_other_project() -> None:
     found = [leaf for each in recorded().resources.values() for leaf in leaves("name", [each.name, each.inputs])]
-    assert {text for key, text in found if key == INSTANCE} == {"production"}
+    assert {text for key, text in found if key == INSTANCE} == {"storefront.production"}
     # The label by which the objects of components are told from others.
     assert {key for key, text in found if "inspiration" in key + text} <= {PART_OF}
 

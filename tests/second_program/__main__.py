@@ -14,8 +14,8 @@ from pulumi_kubernetes.core.v1 import Service
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from components.ingress import IngressArgs, IngressOptions
-from components.site import Site
-from components.site_options import SiteOptions
+from components.site.component import Site
+from components.site.options import SiteOptions
 from components.tls_passthrough import TlsPassthroughIngress
 
 in_cluster = pulumi.ResourceOptions(providers=[Provider("staging", context="staging")])

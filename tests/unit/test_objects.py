@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from components import manifests, site
+from components import manifests
 from components.addons.dashboard import component as dashboard
 from components.addons.dashboard import headlamp, kube_web_view
 from components.addons.dns import component as dns
@@ -21,7 +21,9 @@ from components.addons.registry import component as registry
 from components.addons.storage import component as storage
 from components.ingress import IngressOptions
 from components.manifests import Manifest
-from components.site_options import SiteOptions
+from components.site import component as site
+from components.site import network, routes, workload
+from components.site.options import SiteOptions
 from components.urls import url
 
 IMAGE = f"localhost:32000/blog@sha256:{'0' * 64}"
@@ -32,7 +34,7 @@ IMAGES = [
     *(metrics_server.IMAGE, prometheus.IMAGE, storage.HELPER_IMAGE, kube_web_view.CADDY_IMAGE, programs.image("queue")),
 ]
 LETTING_IN: dict[str, Callable[[str | None], Manifest]] = {
-    "site": lambda peer: site.network_policy("blog", "blog", 8080, peer),
+    "site": lambda peer: network.network_policy("blog", "blog", BLOG, peer),
     "dashboard": lambda peer: dashboard.network_policy("dashboard", peer),
     "prometheus": lambda peer: prometheus.network_policy("prometheus", peer),
     "jaeger": lambda peer: jaeger.network_policy("jaeger", peer),
@@ -46,7 +48,7 @@ def container(workload: Manifest) -> dict[str, Any]:
 
 
 def deployed(options: SiteOptions = BLOG) -> Manifest:
-    return site.deployment_args("blog", "blog", "blog", IMAGE, options)
+    return workload.deployment_args(workload.Pods("blog", "blog", "blog", IMAGE), options)
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -108,7 +110,7 @@ def test_a_pod_of_a_site_has_time_to_end_after_its_pause() -> None:
 
 
 def test_the_ingress_of_a_site_leads_to_its_container() -> None:
-    made = site.ingress("blog", "blog", "blog", None, "public", BLOG.model_copy(update={"path": "/en"}))
+    made = routes.ingress("blog", "blog", "blog", None, "public", BLOG.model_copy(update={"path": "/en"}))
     # Without a controller there is an error after so many seconds.
     assert made["metadata"]["annotations"] == {"pulumi.com/timeoutSeconds": "180"}
     assert made["spec"].keys() == {"ingressClassName", "rules"}

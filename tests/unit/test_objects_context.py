@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.build_context import STOCK_DOCKERFILE, content_hash, dockerfile_of, files
-from components.dockerignore import DockerignoreError
+from components.site.build_context import content_hash, dockerfile_of, files
+from components.site.dockerignore import DockerignoreError
+from components.site.pages import server as pages
 from tests.privileges import anybody
 
 NAMES = st.text("abc.*-", min_size=1, max_size=4).filter(lambda name: name.strip(".") and name != "Dockerfile")
@@ -125,7 +126,7 @@ def test_dockerignore(tmp_path: Path, patterns: str, left: set[str]) -> None:
     assert found - {".dockerignore", "Dockerfile"} == left
 
 
-@pytest.mark.parametrize("pattern", ["[broken", "[z-a].md", "ends in\\", "[]a]", "[a-]", "\\y", "[[:alpha:]].md"])
+@pytest.mark.parametrize("pattern", ["[broken", "[z-a].md", "ends in\\", "[]a]", "[a-]", "\\y", "[[:letter:]].md"])
 def test_a_line_that_docker_refuses_is_named(tmp_path: Path, pattern: str) -> None:
     site = folder(tmp_path, {"a.md": "", ".dockerignore": f"# first\n{pattern}\n"})
     with pytest.raises(DockerignoreError) as caught:
@@ -198,12 +199,17 @@ def test_an_ignored_dockerfile_counts(site: Path) -> None:
     assert digest(site) != before
 
 
-def test_a_folder_without_dockerfile_takes_the_stock_one(tmp_path: Path) -> None:
+def test_a_folder_without_dockerfile_takes_that_of_pages(tmp_path: Path) -> None:
     (tmp_path / "index.html").touch()
-    assert dockerfile_of(tmp_path) == STOCK_DOCKERFILE
-    assert STOCK_DOCKERFILE.is_file()
+    assert dockerfile_of(tmp_path) == pages.DOCKERFILE
+    assert pages.DOCKERFILE.is_file()
     (tmp_path / "Dockerfile").touch()
     assert dockerfile_of(tmp_path) == tmp_path / "Dockerfile"
+
+
+def test_the_arguments_of_the_build_count(site: Path) -> None:
+    hashes = [content_hash(site, site / "Dockerfile", given) for given in (None, {"A": "1"}, {"A": "2"}, {"A1": ""})]
+    assert len(set(hashes)) == 4
 
 
 @given(TREES, TREES)
@@ -224,6 +230,6 @@ def test_two_folders_have_the_same_hash_only_if_they_are_the_same(
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 continue
             written[parts] = content
-        hashes.append(content_hash(root, STOCK_DOCKERFILE))
+        hashes.append(content_hash(root, pages.DOCKERFILE))
         trees.append(written)
     assert (hashes[0] == hashes[1]) == (trees[0] == trees[1])

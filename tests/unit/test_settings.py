@@ -16,12 +16,16 @@ from components.addons.dashboard import DASHBOARD
 from components.addons.dns import DNS
 from components.addons.prometheus import PROMETHEUS
 from components.addons.rancher import RANCHER
-from settings import PROGRAM, Settings
+from components.manifests import PROGRAM
+from settings import Settings
 
 ROOT = Path(__file__).parents[2]
 KUBECONFIG = json.dumps({"contexts": [{"name": "here"}], "current-context": "here"})
 DIGEST = "sha256:" + "0" * 64
-SITE_KEYS = "name, source, image, host, path, port, healthPath, replicas, progressDeadlineSeconds, tls, resources"
+SITE_KEYS = (
+    "name, source, image, release, host, path, port, healthPath, replicas, progressDeadlineSeconds, hosts, redirects, "
+    "tls, basicAuth, resources, autoscale, command, args, user, env, secretEnv, volumes, database, egress, jobs"
+)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -40,15 +40,25 @@ def test_there_are_some() -> None:
     assert {"pulumi config set domain example.com", "pulumi config set --path 'sites[0].tls' true"} <= set(COMMANDS)
 
 
+TOGETHER = (
+    ("certificateAuthority",),
+    ("sites[1]",),
+    ("sites[0].tls' acme", "addons.cert.acme"),
+    ("sites[0].database", "addons.postgres"),
+)
+"""What is of no use alone: an authority without its key, a second site without its name, what needs an addon."""
+SECRET = ("kubeconfig", "sites")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_one_alone(command: str) -> None:
-    # An authority is its certificate and its key; a second site its name and its folder.
-    part = next((part for part in ("certificateAuthority", "sites[1]") if part in command), command)
-    load(set_by(*(each for each in COMMANDS if part in each)))
+    parts = next((parts for parts in TOGETHER if parts[0] in command), (command,))
+    given = [each for each in COMMANDS if any(part in each for part in parts)]
+    load(set_by(*given), SECRET if "--secret 'sites" in command else ("kubeconfig",))
 
 
 def test_all_of_them() -> None:
-    loaded = load(set_by(*(command for command in COMMANDS if command != SWITCHES_ON)))
+    loaded = load(set_by(*(command for command in COMMANDS if command != SWITCHES_ON)), SECRET)
     assert [site.name for site in loaded.sites] == ["inspiration", "hello"]
     assert loaded.sites[0].tls
     assert loaded.sites[0].health_path == "/healthz"

@@ -71,7 +71,7 @@ ADDON: list[tuple[str, Any, str]] = [
     ("dns", {"clusterIP": "dns"}, '.clusterIP: "dns" given; allowed: an IP address'),
     ("dns", {"clusterIP": "fe80::1%eth0"}, '.clusterIP: "fe80::1%eth0" given; allowed: an IP address'),
     ("dns", {"clusterIP": "10.0.0.0/16"}, '.clusterIP: "10.0.0.0/16" given; allowed: an IP address'),
-    ("dns", {"upstream": ["x"]}, '.upstream[0]: "x" given; allowed: a list of IP addresses'),
+    ("dns", {"upstream": ["x"]}, '.upstream[0]: "x" given; allowed: an IP address'),
     ("dns", {"upstream": "1.1.1.1"}, '.upstream: "1.1.1.1" given; allowed: a list of IP addresses'),
     ("dns", {"replicas": 0}, ".replicas: 0 given; allowed: a whole number from 1 to 10"),
     ("dns", {"replicas": 11}, ".replicas: 11 given; allowed: a whole number from 1 to 10"),
@@ -173,7 +173,7 @@ ADDON: list[tuple[str, Any, str]] = [
     ),
     ("knative", {"domain": "Knative"}, f'.domain: "Knative" given; allowed: {HOST}'),
     ("cert", {"issuer": "ca"}, ".issuer: unknown key; allowed: acme"),
-    ("cert", {"acme": True}, ".acme: true given; allowed: a map of server, email"),
+    ("cert", {"acme": True}, ".acme: true given; allowed: a map of server, email, caBundle"),
     (
         "cert",
         {"acme": {"server": "https://ca.example.com/directory"}},
@@ -245,7 +245,7 @@ SEVERAL: list[tuple[dict[str, Any], list[str]]] = [
         [
             'addons.cert.acme.server: "http://ca.example.com" given; allowed: the URL of an ACME directory, https://…',
             'addons.cert.acme.email: "me@localhost" given; allowed: the e-mail address that the authority writes to',
-            "addons.cert.acme.hosts: unknown key; allowed: server, email",
+            "addons.cert.acme.hosts: unknown key; allowed: server, email, caBundle",
         ],
     ),
     (

@@ -19,7 +19,7 @@ IMAGE = "an image by digest, name@sha256:<64 hexadecimal digits>"
 LABEL_64 = "a" * 64
 
 ONE_SITE: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown key": ({"hots": "b"}, f".hots: unknown key; did you mean host? allowed: {SITE_KEYS}"),
+    "an unknown key": ({"hots": "b"}, f".hots: unknown key; did you mean hosts? allowed: {SITE_KEYS}"),
     "an unknown key, nested": (
         {"resources": {"limit": {}}},
         ".resources.limit: unknown key; did you mean limits? allowed: requests, limits",
@@ -100,8 +100,8 @@ ONE_SITE: dict[str, tuple[dict[str, Any], str]] = {
         {"progressDeadlineSeconds": 5},
         ".progressDeadlineSeconds: 5 given; allowed: a whole number of seconds, 10 to 3600",
     ),
-    "tls that is a text": ({"tls": "yes"}, '.tls: "yes" given; allowed: true or false'),
-    "tls that is a number": ({"tls": 1}, ".tls: 1 given; allowed: true or false"),
+    "tls that is a text": ({"tls": "yes"}, '.tls: "yes" given; allowed: true, false, acme'),
+    "tls that is a number": ({"tls": 1}, ".tls: 1 given; allowed: true, false, acme"),
     "resources that are a list": ({"resources": []}, ".resources: [] given; allowed: a map of requests, limits"),
     "no memory": (
         {"resources": {"requests": {"memory": "0Mi"}}},
@@ -187,7 +187,7 @@ SITES: dict[str, tuple[Any, list[str]]] = {
     "no name": ([{"name": "a"}, {}], [f"sites[1].name: missing; allowed: {NAME}"]),
     "no name, and another problem": (
         [{"tls": 1}, {"source": "pages"}],
-        ["sites[0].tls: 1 given; allowed: true or false", f"sites[1].name: missing; allowed: {NAME}"],
+        ["sites[0].tls: 1 given; allowed: true, false, acme", f"sites[1].name: missing; allowed: {NAME}"],
     ),
     "the name of the first, which has none": (
         [None, {"name": "inspiration"}],

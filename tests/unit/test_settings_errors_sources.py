@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components import site_source
+from components.site import source as site_source
 from tests.privileges import anybody
 from tests.unit.test_settings import load
 from tests.unit.test_settings_errors import problems
@@ -144,11 +144,10 @@ NOT_A_SITE: dict[str, tuple[Build, str, str]] = {
         "looped",
         '"looped" has neither index.html nor Dockerfile; add one of them',
     ),
-    "with a hidden folder that would be served": (
+    "with a hidden folder that is none of pages": (
         hidden,
         "pages",
-        '"pages" has no Dockerfile, so all of it would be served, ".git" too; '
-        "give it a .dockerignore with the line **/.*",
+        '"pages" has ".git", which is no page; give it a .dockerignore with the line **/.*',
     ),
     "a page that is a link out of the folder": (
         page("../shared.html"),

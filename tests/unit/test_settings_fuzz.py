@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from components.manifests import PROGRAM
 from components.options import keys, nested
-from settings import PROGRAM, Settings, SettingsError
+from settings import Settings, SettingsError
 from settings.kubeconfig import check_kubeconfig
 from tests.unit.test_settings import DIGEST, load
 from tests.unit.test_settings import project as project

@@ -26,6 +26,7 @@ BEFORE = {"bash": "", "zsh": "autoload -Uz compinit && compinit -D -u; "}
         ("script/test --no", r"script/test --no-checks "),
         ("script/completion z", r"script/completion zsh "),
         ("script/backup READ", r"script/backup README\.md "),
+        ("script/logs inspiration --fo", r"script/logs inspiration --follow "),
         ("script/licences --j", r"script/licences --json "),
         ("script/bench --mi", r"script/bench --minutes "),
     ],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from embedded.health.api import ApiError, connect
+from embedded.health.api import WATCH_SECONDS, ApiError, connect
 from embedded.health.deployed import Kind
 from tests.unit.api_servers import kubeconfig
 from tests.unit.api_servers import serve as serve
@@ -24,7 +25,12 @@ def discovered(*kinds: tuple[str, str, bool]) -> tuple[int, Any]:
 
 
 KINDS = {
-    "/api/v1": discovered(("Namespace", "namespaces", False), ("Pod", "pods", True), ("Pod", "pods/log", True)),
+    "/api/v1": discovered(
+        ("Namespace", "namespaces", False),
+        ("Pod", "pods", True),
+        ("Pod", "pods/log", True),
+        ("Service", "services", True),
+    ),
     "/apis/rbac.authorization.k8s.io/v1": discovered(("ClusterRole", "clusterroles", False)),
 }
 
@@ -63,6 +69,43 @@ def test_the_end_of_a_log(serve: Any) -> None:
     cluster = connect("shop", kubeconfig(serve(answers=KINDS | logs).url))
     assert cluster.log("blog", "web", "site", previous=True, lines=2) == ["no such file", "exiting"]
     assert cluster.log("blog", "web", "site", previous=False, lines=2) == []
+
+
+def test_the_lines_of_a_log(serve: Any) -> None:
+    path = "/api/v1/namespaces/blog/pods/web/log?container="
+    logs = {f"{path}site&follow=true": (200, "one\r\n\ntwo"), f"{path}new": (400, {}), f"{path}secret": (403, {})}
+    cluster = connect("shop", kubeconfig(serve(answers=KINDS | logs).url))
+    assert list(cluster.log_lines("blog", "web", "site", follow="true")) == [b"one\r\n", b"\n", b"two"]
+    assert [*cluster.log_lines("blog", "web", "new"), *cluster.log_lines("blog", "none", "site")] == []
+    with pytest.raises(ApiError, match="grant that permission, or use another user"):
+        list(cluster.log_lines("blog", "web", "secret"))
+
+
+def test_changes_of_objects(serve: Any) -> None:
+    path = f"/api/v1/namespaces/blog/pods?watch=true&timeoutSeconds={WATCH_SECONDS}&labelSelector=a"
+    events = [("ADDED", FOUND), ("DELETED", {}), ("MODIFIED", FOUND), ("ERROR", {"code": 410})]
+    text = "".join(f"{json.dumps({'type': kind, 'object': each})}\n" for kind, each in events)
+    cluster = connect("shop", kubeconfig(serve(answers=KINDS | {path: (200, text)}).url))
+    assert list(cluster.changes(POD, "blog", labelSelector="a")) == [FOUND, FOUND]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((404, {"message": 'services "web" not found'}), 'answered HTTP 404 (services "web" not found); see whether'),
+        ((400, "parse  error\nat 1"), "answered HTTP 400 (parse error at 1); see whether its pods run"),
+        ((200, "[]"), "answered HTTP 200 ([]); see whether its pods run"),
+        ((403, {"message": f"services is forbidden: {FORBIDDEN}"}), f"{FORBIDDEN}; grant that permission"),
+    ],
+)
+def test_a_service_is_asked_through_the_api_server(answer: tuple[int, Any], said: str, serve: Any) -> None:
+    path = "/api/v1/namespaces/blog/services/web:80/proxy/{}?a=b"
+    answers = KINDS | {path.format("good"): (200, {"its": "answer"}), path.format("bad"): answer}
+    cluster = connect("shop", kubeconfig(serve(answers=answers).url))
+    assert cluster.ask_service("blog", "web", 80, "/good", a="b") == {"its": "answer"}
+    with pytest.raises(ApiError) as caught:
+        cluster.ask_service("blog", "web", 80, "/bad", a="b")
+    assert said in str(caught.value)
 
 
 def test_a_kind_that_the_cluster_has_not(serve: Any) -> None:

@@ -3,28 +3,29 @@
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
-from components.dockerignore import ignore_file, left
-
-STOCK_DOCKERFILE = Path(__file__).with_name("stock.Dockerfile")
-"""Builds a folder that has no Dockerfile: serves its files."""
+from components.site.dockerignore import ignore_file, left
+from components.site.pages.server import DOCKERFILE
 
 
 def dockerfile_of(folder: Path) -> Path:
-    """Return the Dockerfile that builds ``folder``: its own or, where it has none, the stock one."""
+    """Return the Dockerfile that builds ``folder``: its own or, where it has none, that of pages."""
     own = folder / "Dockerfile"
-    return own if own.is_file() else STOCK_DOCKERFILE
+    return own if own.is_file() else DOCKERFILE
 
 
-def content_hash(folder: Path, dockerfile: Path) -> str:
-    """Return the SHA-256 (hex) of what ``dockerfile`` is built from in ``folder``.
+def content_hash(folder: Path, dockerfile: Path, arguments: Mapping[str, str] | None = None) -> str:
+    """Return the SHA-256 (hex) of what ``dockerfile`` is built from in ``folder`` with ``arguments``.
 
-    It depends on the paths inside the folder, the contents, the exec bits and the targets of links, and on nothing
-    else: not on times, owners, the umask or where the folder is. Files that ``.dockerignore`` names don't count.
+    Of the folder it depends on the paths inside it, the contents, the exec bits and the targets of links, and on
+    nothing else: not on times, owners, the umask or where the folder is. What ``.dockerignore`` names doesn't count.
     """
     digest = hashlib.sha256()
     _add(digest, b"dockerfile", dockerfile.read_bytes())
+    for argument, value in sorted((arguments or {}).items()):
+        _add(digest, b"argument", argument.encode(), value.encode())
     for path in files(folder, dockerfile):
         name = os.fsencode(path.relative_to(folder))
         if path.is_symlink():

@@ -158,7 +158,7 @@ def _compiled(text: str, place: str) -> Callable[[str], bool]:
         return lambda name: os.fsencode(name).endswith(end) or (end[:1] == b"/" and os.fsencode(name) == end[1:])
     try:
         found = re.compile(_python_regex(_runes(f"^{regex}$")))
-    except (re.error, ValueError, IndexError) as error:
+    except (re.error, ValueError, LookupError) as error:
         raise _no_pattern(text, place) from error
     return lambda name: found.search(_runes(name)) is not None
 
@@ -199,12 +199,21 @@ def _go_regex(text: str) -> tuple[str, str]:
     return kind, regex
 
 
+_CLASSES = {
+    "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": r"\x00-\x7f", "blank": r"\t ", "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~", "space": r"\t\n\v\f\r ",
+    "upper": "A-Z", "word": "0-9A-Za-z_", "xdigit": "0-9A-Fa-f",
+}  # fmt: skip
+"""What stands for a class of characters inside of brackets, ``[[:alpha:]]``. Source: Go's regexp/syntax."""
+
+
 def _python_regex(regex: str) -> str:
     """Return a regular expression of Go's in Python's syntax.
 
     Raises:
-        ValueError: Go refuses it; or it is one of Go's own classes, such as ``[[:alpha:]]``, which nobody writes here.
-        IndexError: It ends too early, which Go refuses.
+        ValueError: Go refuses it.
+        LookupError: It ends too early, or names no class, which Go refuses; or it is a class but for its characters,
+            such as ``[[:^alpha:]]``, which nobody writes here.
     """
     python, at = "", 0
     while at < len(regex):
@@ -233,7 +242,9 @@ def _class(regex: str, at: int) -> tuple[str, int]:
     while first or regex[at] != "]":
         first = False
         if regex.startswith("[:", at) and ":]" in regex[at:]:
-            raise ValueError(regex)
+            name, at = regex[at + 2 : (end := regex.index(":]", at))], end + 2
+            python += _CLASSES[name]
+            continue
         low, at = _member(regex, at)
         python += low
         if low[1:] not in tuple("dDsSwW") and regex[at] == "-" and regex[at + 1] != "]":

@@ -4,13 +4,18 @@ import errno
 import os
 from pathlib import Path
 
-from components.build_context import STOCK_DOCKERFILE, dockerfile_of, files
-from components.dockerignore import DockerignoreError
 from components.options import problem, shown
+from components.site.build_context import dockerfile_of, files
+from components.site.dockerignore import DockerignoreError
+from components.site.pages import server
+from components.site.pages.rules import CONTROL, RuleError
 
 MAX_BYTES = 1 << 30
 """Of a build context. All of it is read at every preview, for the image's tag, and sent to the Docker Engine: what has
 more than a GiB takes long each time, and is nearly always a forgotten .dockerignore."""
+
+_EXPECTED = (".well-known", ".dockerignore", ".nojekyll", ".buildinfo")
+"""Hidden names that belong to pages: one is there to be served (RFC 8615), and two are made by generators."""
 
 
 def folder_of_site(source: str) -> str:
@@ -27,7 +32,7 @@ def folder_of_site(source: str) -> str:
     try:
         _check_place(folder, source)
         _check_content(folder, source)
-    except DockerignoreError as error:
+    except (DockerignoreError, RuleError) as error:
         raise problem(str(error)) from error
     except OSError as error:
         raise problem(_unreadable(folder, source, error)) from error
@@ -56,10 +61,10 @@ def _check_place(folder: Path, source: str) -> None:
 
 def _check_content(folder: Path, source: str) -> None:
     dockerfile = dockerfile_of(folder)
-    if dockerfile == STOCK_DOCKERFILE and not (folder / "index.html").is_file():
+    if dockerfile == server.DOCKERFILE and not (folder / "index.html").is_file():
         raise problem(f"{shown(source)} has neither index.html nor Dockerfile; add one of them")
     context = files(folder, dockerfile)
-    if dockerfile == STOCK_DOCKERFILE:
+    if dockerfile == server.DOCKERFILE:
         _check_pages(folder, source, context)
     sizes = {path: path.stat().st_size for path in context if not path.is_symlink()}
     if sum(sizes.values()) > MAX_BYTES:
@@ -75,12 +80,14 @@ def _check_content(folder: Path, source: str) -> None:
 
 
 def _check_pages(folder: Path, source: str, context: list[Path]) -> None:
-    """Refuse what would make another site of a folder without a Dockerfile, all of which is served, than it looks."""
+    """Refuse what would make another site of a folder without a Dockerfile than it looks."""
     if hidden := _hidden(folder, context):
         raise problem(
-            f"{shown(source)} has no Dockerfile, so all of it would be served, {shown(hidden)} too; "
-            f"give it a .dockerignore with the line **/.*"
+            f"{shown(source)} has {shown(hidden)}, which is no page; give it a .dockerignore with the line **/.*"
         )
+    names = [path.relative_to(folder).as_posix() for path in context]
+    if odd := next(filter(CONTROL.search, names), None):
+        raise problem(f"{shown(source)} has {shown(odd)}, a name with a control character; rename it")
     root = folder.resolve()
     for link in filter(Path.is_symlink, context):
         name, target = shown(link.relative_to(folder).as_posix()), Path(os.path.realpath(link))
@@ -105,6 +112,7 @@ def _check_pages(folder: Path, source: str, context: list[Path]) -> None:
             f'{shown(source)} has "index.html", a symbolic link to {shown(target.as_posix())}, but its .dockerignore '
             f"leaves that out; add the line !{target.as_posix()}"
         )
+    server.arguments(folder, context)
 
 
 def _check_access(path: Path, mode: int) -> None:
@@ -113,10 +121,12 @@ def _check_access(path: Path, mode: int) -> None:
 
 
 def _hidden(folder: Path, context: list[Path]) -> str | None:
-    """Return the first hidden file or folder that the image of ``folder`` would have: a ``.git``, an ``.env``."""
+    """Return the first hidden file or folder that the Docker Engine would get of ``folder``: a ``.git``, an ``.env``.
+
+    It would be in no image, but in the Engine's cache, and in the hash that makes another image of a commit.
+    """
     names = (part for path in context for part in path.relative_to(folder).parts)
-    # RFC 8615: .well-known is there to be served.
-    return next((name for name in names if name.startswith(".") and name not in (".well-known", ".dockerignore")), None)
+    return next((name for name in names if name.startswith(".") and name not in _EXPECTED), None)
 
 
 def _unreadable(folder: Path, source: str, error: OSError) -> str:

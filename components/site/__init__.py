@@ -1,0 +1,1 @@
+"""A site: its options, its image, and what it is in the cluster."""

@@ -1,0 +1,164 @@
+"""A website: its namespace, pods, Service, and how it is reached."""
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, Protocol
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
+from pulumi_kubernetes.batch.v1 import CronJob
+from pulumi_kubernetes.core.v1 import Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+
+from components.manifests import (
+    Manifest,
+    disruption_budget,
+    metadata,
+    namespace_args,
+    selector,
+    service_account,
+)
+from components.site.network import job_policy, network_policy
+from components.site.options import DATABASE_URL, SiteOptions, Volume
+from components.site.routes import RouteArgs, route
+from components.site.workload import (
+    Pods,
+    autoscaler_args,
+    claim_args,
+    cron_job_args,
+    deployment_args,
+    secret_environment,
+)
+
+
+class Databases(Protocol):
+    """Who has databases for sites."""
+
+    namespace: pulumi.Output[str]
+    """Where their server is."""
+
+    def database(self, name: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+        """Make a database, and return the name of the Secret in ``namespace`` that has its URL as ``DATABASE_URL``."""
+
+
+class SiteArgs(RouteArgs):
+    """What runs, and how it is reached."""
+
+    image: pulumi.Input[str]
+    """Image reference by digest, ``registry/name@sha256:…``."""
+    storage_class: NotRequired[pulumi.Input[str] | None]
+    """StorageClass of the volumes that name none; default: the cluster's default one."""
+    databases: NotRequired[Databases | None]
+    """Who has its database, where the options ask for one."""
+    release: NotRequired[Mapping[str, str]]
+    """Annotations of its Deployment that say what is deployed."""
+    callers: NotRequired[Sequence[str]]
+    """Namespaces of the sites that may connect to it."""
+
+
+class Site(pulumi.ComponentResource):
+    """A website in a namespace of its own, whose updates lose no request."""
+
+    namespace: pulumi.Output[str]
+    """Its namespace; known when that is there."""
+    url: pulumi.Output[str]
+    """Where a browser finds it, with scheme, and port if it isn't the default."""
+
+    def __init__(
+        self, name: str, options: SiteOptions, args: SiteArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("inspiration:index:Site", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        namespace = Namespace(f"{name}-namespace", **namespace_args(name, "site", "restricted"), opts=child)
+        ns = namespace.metadata.name
+        account = ServiceAccount(f"{name}-account", **service_account(name, ns, "site"), opts=child)
+        databases = args.get("databases")
+        database = databases.namespace if databases else None
+        policy = NetworkPolicy(
+            f"{name}-policy",
+            **network_policy(name, ns, options, args["ingress"].namespace, args.get("callers", ()), database),
+            # It confines the pods to their end.
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=namespace),
+        )
+        secrets: dict[str, pulumi.Input[str]] = {}
+        if options.secret_env:
+            # A changed value is a new Secret under a new name, so that the pods are renewed.
+            anew = pulumi.ResourceOptions(parent=self, replace_on_changes=["data"])
+            held = Secret(f"{name}-env", **secret_environment(name, ns, options), opts=anew)
+            secrets |= dict.fromkeys(options.secret_env, held.metadata.name)
+        if options.database and databases:
+            secrets[DATABASE_URL] = databases.database(name, ns, child)
+        pods = Pods(
+            name=name,
+            namespace=ns,
+            account=account.metadata.name,
+            image=args["image"],
+            release=args.get("release", {}),
+            secrets=secrets,
+            claims={
+                volume.name: self._claim(name, ns, volume, args.get("storage_class")) for volume in options.volumes
+            },
+        )
+        # Pulumi knows of no deadline but one for all of an update, which replaces pod after pod.
+        deadline = f"{options.progress_deadline_seconds * options.most_pods}s"
+        deployment = Deployment(
+            f"{name}-deployment",
+            **deployment_args(pods, options),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # No pod runs before the policy that confines it.
+                depends_on=[policy],
+                custom_timeouts=pulumi.CustomTimeouts(create=deadline, update=deadline),
+            ),
+        )
+        if options.autoscale:
+            scaled = deployment.metadata.name
+            HorizontalPodAutoscaler(
+                f"{name}-autoscaler", **autoscaler_args(name, ns, scaled, options.autoscale), opts=child
+            )
+        if options.jobs:
+            confined = NetworkPolicy(
+                f"{name}-jobs-policy",
+                **job_policy(name, ns, options, database),
+                opts=pulumi.ResourceOptions(parent=self, deleted_with=namespace),
+            )
+            for job in options.jobs:
+                CronJob(
+                    f"{name}-{job.name}-job",
+                    **cron_job_args(pods, options, job),
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[confined]),
+                )
+        PodDisruptionBudget(f"{name}-budget", **disruption_budget(name, ns, "site"), opts=child)
+        service = Service(
+            f"{name}-service",
+            **service_args(name, ns),
+            # The Service is ready when a pod answers behind it; without this, both would report the same failure.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+        )
+        self.namespace = ns
+        self.url = route(name, ns, service.metadata.name, options, args, child)
+        self.register_outputs({"url": self.url})
+
+    def _claim(
+        self, name: str, ns: pulumi.Input[str], volume: Volume, default: pulumi.Input[str] | None
+    ) -> pulumi.Output[str]:
+        """Claim a volume, and return the name of the claim."""
+        child = pulumi.ResourceOptions(parent=self)
+        made = PersistentVolumeClaim(
+            f"{name}-{volume.name}-volume", **claim_args(name, ns, volume, default), opts=child
+        )
+        return made.metadata.name
+
+
+def service_args(name: str, ns: pulumi.Input[str]) -> Manifest:
+    """Return the Service of the site ``name``."""
+    return {
+        "metadata": metadata(name, ns, "site"),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector(name),
+            "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
+        },
+    }

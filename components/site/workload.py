@@ -1,0 +1,194 @@
+"""What runs of a site: its pods, and its jobs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+
+from components.manifests import (
+    CONTAINER_SECURITY,
+    DELETED_IN_BACKGROUND,
+    POD_SECURITY,
+    Manifest,
+    annotated,
+    encoded,
+    labels,
+    metadata,
+    selector,
+    spread,
+)
+from components.site.network import job_labels
+from components.site.options import Autoscale, Job, SiteOptions, Volume
+
+RELEASES = 10
+"""How many ReplicaSets of earlier releases are kept, which have no pods."""
+
+
+@dataclass(frozen=True)
+class Pods:
+    """What all pods of a site have in common."""
+
+    name: str
+    """Name of the site."""
+    namespace: pulumi.Input[str]
+    account: pulumi.Input[str]
+    """Their ServiceAccount."""
+    image: pulumi.Input[str]
+    secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Secrets by the variable that they hold, under its own name."""
+    claims: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """PersistentVolumeClaims by the name of the volume."""
+    release: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the Deployment, which Kubernetes copies to the ReplicaSet of each release."""
+
+
+def deployment_args(pods: Pods, options: SiteOptions) -> Manifest:
+    """Return the Deployment of a site, which is updated pod by pod and never has fewer than it should.
+
+    With a volume that only one pod may have, there is none for a moment.
+    """
+    probe = {"httpGet": {"path": options.health_path, "port": "http"}, "timeoutSeconds": 2}
+    container = {
+        **_container(pods, options),
+        **_given("command", options.command),
+        **_given("args", options.args),
+        "ports": [{"name": "http", "containerPort": options.port}],
+        # Asked every second until it first answers, so that an update is quick, for a minute at most.
+        "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 60},
+        "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 2},
+        "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 3},
+        # Requests arrive until the controller has heard that this pod ends: serve them, then stop.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
+    }
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    return {
+        "metadata": annotated(metadata(pods.name, pods.namespace, "site"), {**DELETED_IN_BACKGROUND, **pods.release}),
+        "spec": {
+            # The autoscaler's, where there is one.
+            **({} if options.autoscale else {"replicas": options.replicas}),
+            # Their releases can be gone back to.
+            "revisionHistoryLimit": RELEASES,
+            "progressDeadlineSeconds": options.progress_deadline_seconds,
+            "selector": {"matchLabels": selector(pods.name)},
+            "strategy": {"type": "Recreate"} if options.updated_alone else rolling,
+            "template": {
+                "metadata": {"labels": labels(pods.name, "site")},
+                "spec": {
+                    **_pod(pods, options),
+                    # The pause above, and what a request may take.
+                    "terminationGracePeriodSeconds": 10,
+                    "topologySpreadConstraints": spread(pods.name),
+                    "containers": [container],
+                },
+            },
+        },
+    }
+
+
+def cron_job_args(pods: Pods, options: SiteOptions, job: Job) -> Manifest:
+    """Return the CronJob of ``job``; one that is late or long isn't run twice at once."""
+    name = f"{pods.name}-{job.name}"
+    return {
+        "metadata": metadata(name, pods.namespace, "site", pods.name),
+        "spec": {
+            "schedule": job.schedule,
+            "timeZone": "Etc/UTC",
+            "concurrencyPolicy": "Forbid",
+            "jobTemplate": {
+                "spec": {
+                    "backoffLimit": 2,
+                    "template": {
+                        "metadata": {"labels": job_labels(pods.name, job.name)},
+                        "spec": {
+                            **_pod(pods, options),
+                            "restartPolicy": "Never",
+                            "containers": [{**_container(pods, options), "command": job.command}],
+                        },
+                    },
+                }
+            },
+        },
+    }
+
+
+def _container(pods: Pods, options: SiteOptions) -> Manifest:
+    # Without the escape, $(NAME) would be another variable's value. What is secret is taken as it is, too.
+    plain = [{"name": name, "value": value.replace("$(", "$$(")} for name, value in options.env.items()]
+    secret = [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": held, "key": name}}}
+        for name, held in pods.secrets.items()
+    ]
+    return {
+        "name": "site",
+        "image": pods.image,
+        **_given("env", [*plain, *secret]),
+        # Why it crashed is then in what Pulumi says.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "resources": options.resources.model_dump(),
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 a mount point in the pod
+            *({"name": _volume(volume), "mountPath": volume.path} for volume in options.volumes),
+        ],
+    }
+
+
+def _pod(pods: Pods, options: SiteOptions) -> Manifest:
+    user = options.user
+    claims = (
+        {"name": _volume(volume), "persistentVolumeClaim": {"claimName": pods.claims[volume.name]}}
+        for volume in options.volumes
+    )
+    return {
+        "serviceAccountName": pods.account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY | (dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), user) if user else {}),
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}, *claims],
+    }
+
+
+def _volume(volume: Volume) -> str:
+    return f"volume-{volume.name}"
+
+
+def _given(key: str, value: list[object] | list[str] | None) -> Manifest:
+    return {key: value} if value else {}
+
+
+def autoscaler_args(name: str, ns: pulumi.Input[str], deployment: pulumi.Input[str], options: Autoscale) -> Manifest:
+    """Return the HorizontalPodAutoscaler of the site's Deployment."""
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": options.cpu}}
+    return {
+        "metadata": metadata(name, ns, "site"),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
+            "minReplicas": options.min,
+            "maxReplicas": options.max,
+            "metrics": [{"type": "Resource", "resource": cpu}],
+        },
+    }
+
+
+def claim_args(name: str, ns: pulumi.Input[str], volume: Volume, default: pulumi.Input[str] | None) -> Manifest:
+    """Return the claim of a volume; ``default`` is the StorageClass of those that name none."""
+    storage_class = volume.storage_class or default
+    return {
+        "metadata": metadata(f"{name}-{volume.name}", ns, "site", name),
+        "spec": {
+            "accessModes": ["ReadWriteMany" if volume.shared else "ReadWriteOnce"],
+            "resources": {"requests": {"storage": volume.size}},
+            **({"storageClassName": storage_class} if storage_class is not None else {}),
+        },
+    }
+
+
+def secret_environment(name: str, ns: pulumi.Input[str], options: SiteOptions) -> Manifest:
+    """Return the Secret of the site's ``secretEnv``, under a name that Pulumi gives it."""
+    named = metadata(name, ns, "site")
+    return {
+        "metadata": {key: value for key, value in named.items() if key != "name"},
+        "type": "Opaque",
+        "immutable": True,
+        "data": encoded(options.secret_env),
+    }
