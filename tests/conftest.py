@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,22 +76,19 @@ def checkout() -> Iterator[Checkout]:
     # Not needed, and not there to be imported, for the tests of the program alone.
     from embedded.cluster import network
 
-    # A machine has room for one embedded cluster: another run of the tests is waited for.
-    lock = os.open(tempfile.gettempdir(), os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    owner = network.link_owner()
-    if owner is not None:
-        _stop(Path(owner))
-    folder = Path(tempfile.mkdtemp(prefix="inspiration-test-", dir="/var/tmp"))
-    copy = Checkout.copy_of(PROJECT, folder / "inspiration")
-    try:
+    with ExitStack() as undo:
+        # A machine has room for one embedded cluster: another run of the tests is waited for.
+        lock = os.open(tempfile.gettempdir(), os.O_RDONLY)
+        undo.callback(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if owner := network.link_owner():
+            undo.callback(_start, Path(owner))
+            _stop(Path(owner))
+        folder = Path(tempfile.mkdtemp(prefix="inspiration-test-", dir="/var/tmp"))
+        undo.callback(shutil.rmtree, folder)
+        copy = Checkout.copy_of(PROJECT, folder / "inspiration")
+        undo.callback(copy.run, "script/down", "--purge")
         yield copy
-    finally:
-        copy.run("script/down", "--purge")
-        shutil.rmtree(folder)
-        if owner is not None:
-            _start(Path(owner))
-        os.close(lock)
 
 
 @pytest.fixture(scope="session")

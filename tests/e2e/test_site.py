@@ -92,7 +92,12 @@ def test_an_edited_page_previews_as_image_and_deployment_only(undone: Checkout) 
     changed = {step["urn"].rsplit("::", 2)[1].rsplit("$", 1)[-1]: step for step in steps if step["op"] != "same"}
     assert set(changed) == {"docker:index/image:Image", "kubernetes:apps/v1:Deployment"}
     assert changed["kubernetes:apps/v1:Deployment"]["op"] == "update"
-    assert set(changed["kubernetes:apps/v1:Deployment"]["detailedDiff"]) == {"spec.template.spec.containers[0].image"}
+    assert set(changed["kubernetes:apps/v1:Deployment"]["detailedDiff"]) == {
+        "spec.template.spec.containers[0].image",
+        # What it is built from.
+        "metadata.annotations.inspiration/content",
+        "metadata.annotations.inspiration/commit",
+    }
     # Nothing is built in preview.
     assert undone.images() == before
 
