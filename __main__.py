@@ -34,12 +34,12 @@ from components.certificate_authority import CertificateAuthority
 from components.chart import ChartAddon
 from components.cluster import Cluster
 from components.ingress import IngressArgs
-from components.site.component import Site, SiteArgs
+from components.site.component import Release, Site, SiteArgs
 from components.site.image import SiteImage
 from settings import Settings
 from settings.charts import located
 from settings.cluster_reader import ApiServer, read_facts
-from settings.releases import record, refuse_gone
+from settings.releases import refuse_gone, released
 from settings.resolution import resolve
 from settings.taken import refuse_taken
 
@@ -73,8 +73,7 @@ authority = CertificateAuthority("ca", settings.certificate_authority)
 
 with_engine = pulumi.ResourceOptions(providers=[pulumi_docker.Provider("docker")] if settings.builds_images else [])
 
-known = frozenset(addons.deployed)
-context = Context(authority, ingress, storage_class, settings.registry.address, addons=known, located=located)
+context = Context(authority, ingress, storage_class, settings.registry.address, addons=addons.names, located=located)
 deployed: dict[str, Any] = {}
 for addon in ADDONS:
     if addon.before_sites and (options := addons.of(addon)):
@@ -83,8 +82,12 @@ for addon in ADDONS:
 images: dict[str, pulumi.Input[str]] = {}
 sites: dict[str, Site] = {}
 for site in settings.sites:
+    runs: Release = {"image": site.image or ""}
+    if not site.image:
+        built = SiteImage(site.name, site, registry_address, with_engine)
+        runs = released(site, built, settings, facts, api_server.ask)
     reached: SiteArgs = {
-        "image": site.image or "",
+        **runs,
         "ingress": ingress,
         "authority": authority,
         "issuer": deployed[CERT.name].acme_issuer if CERT.name in deployed else None,
@@ -93,10 +96,7 @@ for site in settings.sites:
         "storage_class": storage_class,
         "callers": settings.callers(site),
     }
-    if not site.image:
-        built = SiteImage(site.name, site, registry_address, with_engine)
-        reached["image"], reached["release"] = built.image, record(site, built.content, facts, api_server.ask)
-    images[site.name] = reached["image"]
+    images[site.name] = runs["image"]
     sites[site.name] = Site(site.name, site, reached, in_cluster)
 
 context = replace(context, sites={name: site.namespace for name, site in sites.items()})

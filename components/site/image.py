@@ -28,6 +28,8 @@ class SiteImage(pulumi.ComponentResource):
     """Reference by digest, ``registry/name@sha256:…``."""
     content: str
     """The hash."""
+    says_release: bool
+    """Whether each answer has the hash as `RELEASE_HEADER`."""
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class SiteImage(pulumi.ComponentResource):
         dockerfile = dockerfile_of(folder)
         pages = dockerfile == server.DOCKERFILE
         arguments = server.arguments(folder, files(folder, dockerfile)) if pages else {}
+        self.says_release = pages
         self.content = content_hash(folder, dockerfile, arguments)[:16]
         built = Image(
             f"{name}-docker",
@@ -49,7 +52,7 @@ class SiteImage(pulumi.ComponentResource):
             build={
                 "context": folder.as_posix(),
                 "dockerfile": relative(dockerfile),
-                **({"args": arguments} if arguments else {}),
+                **({"args": {**arguments, "RELEASE": self.content}} if pages else {}),
             },
             # With an earlier release, what was built last stays as it is.
             opts=pulumi.ResourceOptions(

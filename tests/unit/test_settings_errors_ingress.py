@@ -8,7 +8,7 @@ from tests.unit.test_settings import load
 from tests.unit.test_settings import project as project
 from tests.unit.test_settings_errors import problems
 
-KEYS = "className, httpPort, httpsPort, address, passthrough, gateway"
+KEYS = "className, httpPort, httpsPort, address, confirm, passthrough, gateway"
 PORT = "a port, 1 to 65535"
 CLASS = "auto (the cluster's own, or nginx of the addon ingress), or the name of an IngressClass"
 PASSTHROUGH = "auto (as the IngressClass says), nginx, traefik, haproxy, gateway"

@@ -9,6 +9,8 @@ from components.site.pages.rules import RuleError, key
 
 DOCKERFILE = Path(__file__).parent / "Dockerfile"
 CONFIGURATION = Path(__file__).parent / "nginx.conf"
+RELEASE_HEADER = "X-Release"
+"""Says with each answer of which release it is: the hash of what the image was built from."""
 MAX_ARGUMENT = 120_000
 """Bytes of a build argument: one word of a command has 128 KiB on Linux."""
 

@@ -14,6 +14,8 @@ from .dockerfile import read
 VARIABLE = "INSPIRATION_BASES"
 """Their names, as a Dockerfile writes them."""
 
+_WITH_PACKAGES = ("debian", "node", "python")
+
 DOCKER_HUB = "https://registry-1.docker.io/v2/"
 _TIMEOUT = 3
 """Seconds for it to answer at all."""
@@ -30,8 +32,8 @@ def familiar(image: str) -> str:
 
 
 def runs(text: str, arguments: Mapping[str, str]) -> list[int]:
-    """The lines of a Dockerfile on which something is run in an image of these."""
-    known = names()
+    """The lines of a Dockerfile on which something is run in an image of these that can install packages."""
+    known = {name for name in names() if name.partition(":")[0] in _WITH_PACKAGES}
     return [line for stage in read(text, arguments).stages if familiar(stage.root) in known for line in stage.runs]
 
 

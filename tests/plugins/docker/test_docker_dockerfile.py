@@ -119,12 +119,13 @@ def test_a_line_that_names_a_frontend_can_go_and_the_others_keep_their_numbers()
     assert not has_syntax("FROM a\n# syntax=b\n")
 
 
-def test_only_what_runs_on_an_image_that_is_made_here_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_runs_on_an_image_with_packages_that_is_made_here_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(made_here.VARIABLE, raising=False)
     assert made_here.runs(LINES, {}) == []
-    monkeypatch.setenv(made_here.VARIABLE, "python:3.11-slim caddy:2")
+    monkeypatch.setenv(made_here.VARIABLE, "python:3.11-slim debian:12-slim busybox:1.35.0")
     assert made_here.runs(LINES, {}) == [6, 17]
-    assert made_here.runs("FROM docker.io/library/caddy:2\nRUN a\n", {}) == [2]
+    assert made_here.runs("FROM docker.io/library/debian:12-slim\nRUN a\n", {}) == [2]
+    assert made_here.runs("FROM busybox:1.35.0\nRUN a\n", {}) == []
 
 
 @pytest.mark.parametrize(
