@@ -37,6 +37,8 @@ def _site_name(name: str) -> str:
     return name
 
 
+TEMPORARY = "/tmp"  # noqa: S108 a mount point in the pod
+"""Where every pod can write, and nothing stays."""
 LONGEST_PASSWORD = 72
 """Bytes that bcrypt takes."""
 DATABASE_URL = "DATABASE_URL"
@@ -307,7 +309,7 @@ class SiteOptions(Model):
         ):
             if twice := _twice(names):
                 raise problem(f"{key} has {shown(twice)} twice; give each a name of its own")
-        if twice := _twice([volume.path for volume in self.volumes]):
+        if twice := _twice([TEMPORARY, *(volume.path for volume in self.volumes)]):
             raise problem(f"volumes has two for {shown(twice)}; give each a path of its own")
         if twice := _twice([*self.env, *self.secret_env, *([DATABASE_URL] if self.database else [])]):
             raise problem(f"the variable {twice} is given twice, by env, secretEnv or database; give it once")

@@ -18,7 +18,7 @@ from components.manifests import (
     spread,
 )
 from components.site.network import job_labels
-from components.site.options import Autoscale, Job, SiteOptions, Volume
+from components.site.options import TEMPORARY, Autoscale, Job, SiteOptions, Volume
 
 RELEASES = 10
 """How many ReplicaSets of earlier releases are kept, which have no pods."""
@@ -127,7 +127,7 @@ def _container(pods: Pods, options: SiteOptions) -> Manifest:
         "resources": options.resources.model_dump(),
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 a mount point in the pod
+            {"name": "tmp", "mountPath": TEMPORARY},
             *({"name": _volume(volume), "mountPath": volume.path} for volume in options.volumes),
         ],
     }

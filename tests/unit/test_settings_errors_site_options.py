@@ -55,6 +55,10 @@ ONE_SITE: dict[str, tuple[dict[str, Any], str]] = {
         {"replicas": 1, "volumes": [DATA, {**DATA, "name": "other"}]},
         ': volumes has two for "/data"; give each a path of its own',
     ),
+    "a volume in place of what goes": (
+        {"replicas": 1, "volumes": [{**DATA, "path": "/tmp"}]},  # noqa: S108 a mount point in the pod
+        ': volumes has two for "/tmp"; give each a path of its own',
+    ),
     "replicas of an autoscaled site": (
         {"replicas": 2, "autoscale": {"max": 3}},
         ": replicas and autoscale given; allowed: one of them",
