@@ -56,7 +56,7 @@ ONE_SITE: dict[str, tuple[dict[str, Any], str]] = {
         ': volumes has two for "/data"; give each a path of its own',
     ),
     "a volume in place of what goes": (
-        {"replicas": 1, "volumes": [{**DATA, "path": "/tmp"}]},  # noqa: S108 a mount point in the pod
+        {"replicas": 1, "volumes": [{**DATA, "path": "/tmp"}]},
         ': volumes has two for "/tmp"; give each a path of its own',
     ),
     "replicas of an autoscaled site": (
