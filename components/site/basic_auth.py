@@ -35,7 +35,7 @@ def protect(
     ns: pulumi.Input[str],
     auth: BasicAuth,
     ingress: IngressArgs,
-    declare_ingress: Callable[[Annotations], None],
+    declare_ingress: Callable[[Annotations], object],
     child: pulumi.ResourceOptions,
 ) -> None:
     """Declare what the ingress controller needs to ask for a password, and the Ingress that says so.

@@ -1,5 +1,6 @@
 """A website: its namespace, pods, Service, and how it is reached."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import NotRequired, Protocol, TypedDict
 
@@ -148,7 +149,7 @@ class Site(pulumi.ComponentResource):
         url = route(name, ns, service.metadata.name, options, args, child)
         answered = args.get("answered")
         if answered and not pulumi.runtime.is_dry_run():
-            url = pulumi.Output.all(url, deployment.id).apply(lambda known: (answered(options), str(known[0]))[1])
+            url = pulumi.Output.all(url, deployment.id).apply(lambda known: _once(answered, options, str(known[0])))
         self.url = url
         self.register_outputs({"url": self.url})
 
@@ -161,6 +162,12 @@ class Site(pulumi.ComponentResource):
             f"{name}-{volume.name}-volume", **claim_args(name, ns, volume, default), opts=child
         )
         return made.metadata.name
+
+
+async def _once(answered: Callable[[SiteOptions], None], options: SiteOptions, url: str) -> str:
+    """Return ``url`` once visitors get what has been deployed. Meanwhile the program goes on."""
+    await asyncio.to_thread(answered, options)
+    return url
 
 
 def service_args(name: str, ns: pulumi.Input[str]) -> Manifest:

@@ -37,7 +37,7 @@ def route(
     args: RouteArgs,
     child: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    """Route the site's hosts to its Service, and return its URL.
+    """Route the site's hosts to its Service, and return its URL; known once it is routed.
 
     Args:
         name: What the names of the resources begin with.
@@ -54,14 +54,15 @@ def route(
     controller = args["ingress"]
     certificate = _certificate(name, ns, options, args, child)
 
-    def declare_ingress(annotations: Annotations) -> None:
+    def declare_ingress(annotations: Annotations) -> Ingress:
         described = ingress(name, ns, service_name, certificate, controller.class_name, options, annotations)
-        Ingress(f"{name}-ingress", **described, opts=child)
+        return Ingress(f"{name}-ingress", **described, opts=child)
 
+    made = None
     if options.basic_auth:
         protect(name, ns, options.basic_auth, controller, declare_ingress, child)
     else:
-        declare_ingress({})
+        made = declare_ingress({})
     if options.redirects:
         redirect(name, ns, options.redirects, certificate, controller, child)
     ports = controller.options
@@ -70,7 +71,10 @@ def route(
         if certificate is None
         else url("https", options.host, ports.https_port, options.path)
     )
-    return pulumi.Output.from_input(site_url)
+    # In a preview it is known before there is an Ingress.
+    if made is None or pulumi.runtime.is_dry_run():
+        return pulumi.Output.from_input(site_url)
+    return made.id.apply(lambda _: site_url)
 
 
 def _certificate(

@@ -176,6 +176,7 @@ def test_a_base_image_that_is_not_there(project: ImageProject) -> None:
 def test_a_base_image_that_nobody_has_is_found_in_the_preview(project: ImageProject) -> None:
     """Where there is a list of those that are made here, and Docker Hub can't be reached."""
     project.write("site/Dockerfile", "FROM scratch AS a\nFROM a\nFROM python:3.12-slim\nCOPY . /\n")
+    project.variables[made_here.VARIABLE] = ""
     project.pulumi("preview")
     nowhere = {"https_proxy": "http://127.0.0.1:1", "no_proxy": "127.0.0.1,localhost"}
     project.variables |= {made_here.VARIABLE: "caddy:2.11.7 python:3.11-slim", **nowhere}
