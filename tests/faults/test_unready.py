@@ -12,6 +12,13 @@ CRASHES = """FROM caddy:2.11.7
 USER 65532:65532
 CMD ["/usr/bin/caddy", "run", "--config", "/no/such/file"]
 """
+# Which needs more than nginx does.
+HUNGRY = """FROM caddy:2.11.7
+COPY index.html /srv/
+ENV XDG_CONFIG_HOME=/tmp XDG_DATA_HOME=/tmp
+USER 65532:65532
+CMD ["/usr/bin/caddy", "file-server", "--root", "/srv", "--listen", ":8080"]
+"""
 
 
 def test_what_keeps_a_new_version_from_serving_is_named(undone: Checkout) -> None:
@@ -21,6 +28,7 @@ def test_what_keeps_a_new_version_from_serving_is_named(undone: Checkout) -> Non
     served(undone, *(site_of(name) for name in names))
 
     (undone.path / "crashes" / "Dockerfile").write_text(CRASHES)
+    (undone.path / "hungry" / "Dockerfile").write_text(HUNGRY)
     enormous = {"cpu": "1000", "memory": "32Mi"}
     tiny = {"cpu": "100m", "memory": "8Mi"}
     configure_sites(

@@ -259,7 +259,7 @@ def run(
     with (
         patch("settings.cluster_reader.ApiServer") as server,
         patch("settings.cluster_reader.read_facts", lambda _: known),
-        patch("settings.answers.await_release"),
+        patch("settings.releases.await_release"),
     ):
         server.return_value.list_metadata = listed
         return record(program_in(PROJECT), Cloud(preview, controller), recording, project)
