@@ -10,7 +10,7 @@ from components.site.pages import server
 def provide(session: Session) -> None:
     """Have ``docker build $pages`` build the site's folder, for all that the session runs."""
     site = session.project / "site"
-    arguments = server.arguments(site, files(site, server.DOCKERFILE))
+    arguments = {**server.arguments(site, files(site, server.DOCKERFILE)), "RELEASE": "benchmark"}
     dockerfile = session.project / "components" / "site" / "pages" / "Dockerfile"
     options = [f"--file={dockerfile}", *(f"--build-arg={name}" for name in arguments)]
     session.shell.environment.update({**arguments, "pages": " ".join(options)})
