@@ -155,12 +155,39 @@ def binding(meta: Manifest, role_kind: str, role: Any, account: Any, ns: Any) ->
     }
 
 
+def in_namespace(name: pulumi.Input[str]) -> Manifest:
+    """Return the peer of a NetworkPolicy that is the namespace ``name``: all pods there."""
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
 def allow_from(peer: pulumi.Input[str] | None, *ports: int | str) -> Manifest:
     """Return the rule of a NetworkPolicy that lets the namespace ``peer`` (``None``: anybody) in to TCP ``ports``."""
     rule: Manifest = {"ports": [{"port": port, "protocol": "TCP"} for port in ports]}
     if peer is not None:
-        rule["from"] = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peer}}}]
+        rule["from"] = [in_namespace(peer)]
     return rule
+
+
+def internal_service(meta: Manifest, app: str, name: str, port: int) -> Manifest:
+    """Return a Service for the cluster alone: its ``port`` leads to the one called ``name`` of the pods of ``app``."""
+    return {
+        "metadata": meta,
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector(app),
+            "ports": [{"name": name, "port": port, "targetPort": name}],
+        },
+    }
+
+
+def volume_claim(
+    meta: Manifest, size: str, storage_class: pulumi.Input[str] | None, mode: str = "ReadWriteOnce"
+) -> Manifest:
+    """Return the claim of a volume; ``storage_class`` ``None`` is the cluster's default one."""
+    spec: Manifest = {"accessModes": [mode], "resources": {"requests": {"storage": size}}}
+    if storage_class is not None:
+        spec["storageClassName"] = storage_class
+    return {"metadata": meta, "spec": spec}
 
 
 def disruption_budget(name: str, ns: Any, component: str) -> Manifest:

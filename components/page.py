@@ -5,7 +5,7 @@ import pulumi_random as random
 from pulumi_kubernetes.core.v1 import Service
 
 from components.ingress import IngressArgs
-from components.manifests import Manifest, metadata, selector
+from components.manifests import Manifest, internal_service, metadata
 from components.tls_passthrough import TlsPassthroughIngress
 
 
@@ -64,11 +64,4 @@ def expose(
 
 def service_args(app: str, ns: pulumi.Input[str]) -> Manifest:
     """Return the Service of the pods of ``app``, whose port ``https`` is the page's."""
-    return {
-        "metadata": metadata(app, ns, app),
-        "spec": {
-            "type": "ClusterIP",
-            "selector": selector(app),
-            "ports": [{"name": "https", "port": 443, "targetPort": "https"}],
-        },
-    }
+    return internal_service(metadata(app, ns, app), app, "https", 443)

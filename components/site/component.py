@@ -6,8 +6,6 @@ from typing import NotRequired, Protocol, TypedDict
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
-from pulumi_kubernetes.batch.v1 import CronJob
 from pulumi_kubernetes.core.v1 import Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
@@ -15,9 +13,9 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from components.manifests import (
     Manifest,
     disruption_budget,
+    internal_service,
     metadata,
     namespace_args,
-    selector,
     service_account,
 )
 from components.site.network import job_policy, network_policy
@@ -121,12 +119,17 @@ class Site(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create=deadline, update=deadline),
             ),
         )
+        # These two take 30 ms to import, and most sites have neither.
         if options.autoscale:
+            from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
+
             scaled = deployment.metadata.name
             HorizontalPodAutoscaler(
                 f"{name}-autoscaler", **autoscaler_args(name, ns, scaled, options.autoscale), opts=child
             )
         if options.jobs:
+            from pulumi_kubernetes.batch.v1 import CronJob
+
             confined = NetworkPolicy(
                 f"{name}-jobs-policy",
                 **job_policy(name, ns, options, database),
@@ -172,11 +175,4 @@ async def _once(answered: Callable[[SiteOptions], None], options: SiteOptions, u
 
 def service_args(name: str, ns: pulumi.Input[str]) -> Manifest:
     """Return the Service of the site ``name``."""
-    return {
-        "metadata": metadata(name, ns, "site"),
-        "spec": {
-            "type": "ClusterIP",
-            "selector": selector(name),
-            "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
-        },
-    }
+    return internal_service(metadata(name, ns, "site"), name, "http", 80)

@@ -1,11 +1,11 @@
 """Who may connect to the pods of a site, and what they may connect to."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import pulumi
 
-from components.addons.dns import PORT as COREDNS_PORT
-from components.manifests import COMPONENT, Manifest, allow_from, labels, metadata, selector
+from components.addons.dns import asked_at
+from components.manifests import COMPONENT, Manifest, allow_from, in_namespace, labels, metadata, selector
 from components.site.egress import DATABASE, DNS, INTERNET, address_range, peer
 from components.site.options import SiteOptions
 
@@ -74,26 +74,19 @@ def _egress(options: SiteOptions, database: pulumi.Input[str] | None) -> Iterato
     if named & {DNS, INTERNET} or options.database or peers:
         yield {
             "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": NODE_LOCAL_DNS}}],
-            # A policy is asked where the Service has led to: to the port of CoreDNS in its pod, 53 on most clusters.
-            "ports": [
-                {"port": port, "protocol": protocol} for port in (53, COREDNS_PORT) for protocol in ("UDP", "TCP")
-            ],
+            "ports": asked_at(),
         }
     if INTERNET in named:
         yield {"to": [{"ipBlock": dict(block)} for block in _PUBLIC]}
     if options.database and database is not None:
-        yield {"to": [_namespace(database)], "ports": [{"port": POSTGRES_PORT, "protocol": "TCP"}]}
+        yield {"to": [in_namespace(database)], "ports": [{"port": POSTGRES_PORT, "protocol": "TCP"}]}
     for site in peers:
-        yield {"to": [{**_namespace(site), "podSelector": {"matchLabels": selector(site)}}]}
+        yield {"to": [{**in_namespace(site), "podSelector": {"matchLabels": selector(site)}}]}
     for text in options.egress:
         if text not in (DNS, INTERNET, DATABASE) and peer(text) is None:
             allowed = address_range(text)
             ports = [{"port": port, "protocol": "TCP"} for port in allowed.ports]
             yield {"to": [{"ipBlock": {"cidr": allowed.cidr}}], **({"ports": ports} if ports else {})}
-
-
-def _namespace(name: pulumi.Input[str]) -> Mapping[str, Manifest]:
-    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def job_labels(site: str, job: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from components.manifests import (
     checksum,
     config_map,
     disruption_budget,
+    internal_service,
     labels,
     metadata,
     selector,
@@ -185,14 +186,7 @@ def deployment_args(app: str, ns: pulumi.Input[str], config: pulumi.Input[str], 
 
 def service_args(app: str, ns: pulumi.Input[str]) -> Manifest:
     """Return the Service of the server."""
-    return {
-        "metadata": metadata(app, ns, COMPONENT),
-        "spec": {
-            "type": "ClusterIP",
-            "selector": selector(app),
-            "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
-        },
-    }
+    return internal_service(metadata(app, ns, COMPONENT), app, "http", 80)
 
 
 def network_policy(app: str, ns: pulumi.Input[str], peer: pulumi.Input[str] | None) -> Manifest:

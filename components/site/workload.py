@@ -16,6 +16,7 @@ from components.manifests import (
     metadata,
     selector,
     spread,
+    volume_claim,
 )
 from components.site.network import job_labels
 from components.site.options import TEMPORARY, Autoscale, Job, SiteOptions, Volume
@@ -172,15 +173,9 @@ def autoscaler_args(name: str, ns: pulumi.Input[str], deployment: pulumi.Input[s
 
 def claim_args(name: str, ns: pulumi.Input[str], volume: Volume, default: pulumi.Input[str] | None) -> Manifest:
     """Return the claim of a volume; ``default`` is the StorageClass of those that name none."""
-    storage_class = volume.storage_class or default
-    return {
-        "metadata": metadata(f"{name}-{volume.name}", ns, "site", name),
-        "spec": {
-            "accessModes": ["ReadWriteMany" if volume.shared else "ReadWriteOnce"],
-            "resources": {"requests": {"storage": volume.size}},
-            **({"storageClassName": storage_class} if storage_class is not None else {}),
-        },
-    }
+    mode = "ReadWriteMany" if volume.shared else "ReadWriteOnce"
+    meta = metadata(f"{name}-{volume.name}", ns, "site", name)
+    return volume_claim(meta, volume.size, volume.storage_class or default, mode)
 
 
 def secret_environment(name: str, ns: pulumi.Input[str], options: SiteOptions) -> Manifest:

@@ -12,6 +12,14 @@ PORT = 1053
 """Where CoreDNS listens in its pod: no port that needs privileges. The Service maps 53 to it."""
 
 
+def asked_at() -> list[dict[str, int | str]]:
+    """Return the ports at which a NetworkPolicy lets pods ask the DNS.
+
+    A policy is asked where the Service has led to: to the port of CoreDNS in its pod, which is 53 on most clusters.
+    """
+    return [{"port": port, "protocol": protocol} for port in (53, PORT) for protocol in ("UDP", "TCP")]
+
+
 class DnsOptions(Detectable):
     """Options of the cluster's DNS."""
 

@@ -6,7 +6,7 @@ import pulumi
 
 from components.addons import dns
 from components.addons.logs import COLLECTOR_NAMESPACE, NAMESPACE, loki
-from components.manifests import CONTAINER_SECURITY, Manifest, labels, metadata, selector
+from components.manifests import CONTAINER_SECURITY, Manifest, in_namespace, labels, metadata, selector
 
 IMAGE = "docker.io/otel/opentelemetry-collector-k8s:0.149.0"
 NAME = "otel-collector"
@@ -16,8 +16,6 @@ PODS = "/var/log/pods"
 STATE = "/var/lib/otelcol"
 CONFIG = "config.yaml"
 
-DNS_PORTS = (53, dns.PORT)
-"""A policy is asked where the Service has led to: to the port of CoreDNS in its pod, which is 53 on most clusters."""
 
 LINE = r"^(?P<time>\S+) (?P<stream>stdout|stderr) (?P<tag>\S+) ?(?P<log>(?s:.*))"
 """A line in the format of the Container Runtime Interface."""
@@ -222,10 +220,7 @@ def _container() -> Manifest:
 
 def network_policy(ns: pulumi.Input[str]) -> Manifest:
     """Return the NetworkPolicy that lets nobody in, and out to Loki only, by its name."""
-    kept = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
-        "podSelector": {"matchLabels": selector(loki.NAME)},
-    }
+    kept = {**in_namespace(NAMESPACE), "podSelector": {"matchLabels": selector(loki.NAME)}}
     return {
         "metadata": metadata(NAME, ns, "logs"),
         "spec": {
@@ -234,7 +229,7 @@ def network_policy(ns: pulumi.Input[str]) -> Manifest:
             "ingress": [],
             "egress": [
                 {"to": [kept], "ports": [{"port": loki.PORT, "protocol": "TCP"}]},
-                {"ports": [{"port": port, "protocol": protocol} for port in DNS_PORTS for protocol in ("UDP", "TCP")]},
+                {"ports": dns.asked_at()},
             ],
         },
     }

@@ -4,6 +4,7 @@ import json
 
 import pulumi
 
+from components import manifests
 from components.addons.logs import NAMESPACE
 from components.manifests import (
     CONTAINER_SECURITY,
@@ -122,10 +123,7 @@ def config(retention: str) -> str:
 
 def volume_claim(ns: pulumi.Input[str], size: str, storage_class: pulumi.Input[str] | None) -> Manifest:
     """Return the claim of the volume that holds the lines."""
-    spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    if storage_class is not None:
-        spec["storageClassName"] = storage_class
-    return {"metadata": metadata(NAME, ns, "logs"), "spec": spec}
+    return manifests.volume_claim(metadata(NAME, ns, "logs"), size, storage_class)
 
 
 def stateful_set(
@@ -193,14 +191,7 @@ def _container() -> Manifest:
 
 def service(ns: pulumi.Input[str]) -> Manifest:
     """Return the Service of Loki."""
-    return {
-        "metadata": metadata(NAME, ns, "logs"),
-        "spec": {
-            "type": "ClusterIP",
-            "selector": selector(NAME),
-            "ports": [{"name": "http", "port": PORT, "targetPort": "http"}],
-        },
-    }
+    return manifests.internal_service(metadata(NAME, ns, "logs"), NAME, "http", PORT)
 
 
 def network_policy(ns: pulumi.Input[str], peer_namespace: str, peer: str) -> Manifest:
@@ -208,10 +199,7 @@ def network_policy(ns: pulumi.Input[str], peer_namespace: str, peer: str) -> Man
 
     And nothing out. What the API server forwards to a pod (``kubectl port-forward``) is no matter of NetworkPolicies.
     """
-    source = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peer_namespace}},
-        "podSelector": {"matchLabels": selector(peer)},
-    }
+    source = {**manifests.in_namespace(peer_namespace), "podSelector": {"matchLabels": selector(peer)}}
     return {
         "metadata": metadata(NAME, ns, "logs"),
         "spec": {

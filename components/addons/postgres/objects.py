@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.addons.dns import PORT as COREDNS_PORT
+from components import manifests
+from components.addons.dns import asked_at
 from components.addons.postgres import NAMESPACE
 from components.manifests import (
     CONTAINER_SECURITY,
@@ -117,22 +118,12 @@ def secret(ns: pulumi.Input[str], files: Mapping[str, pulumi.Input[str]], site: 
 
 def volume_claim(ns: pulumi.Input[str], size: str, storage_class: pulumi.Input[str] | None) -> Manifest:
     """Return the claim of the volume that holds the databases."""
-    spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    if storage_class is not None:
-        spec["storageClassName"] = storage_class
-    return {"metadata": metadata(NAME, ns, "postgres"), "spec": spec}
+    return manifests.volume_claim(metadata(NAME, ns, "postgres"), size, storage_class)
 
 
 def service(ns: pulumi.Input[str]) -> Manifest:
     """Return the Service of the server."""
-    return {
-        "metadata": metadata(NAME, ns, "postgres"),
-        "spec": {
-            "type": "ClusterIP",
-            "selector": selector(NAME),
-            "ports": [{"name": "postgres", "port": PORT, "targetPort": "postgres"}],
-        },
-    }
+    return manifests.internal_service(metadata(NAME, ns, "postgres"), NAME, "postgres", PORT)
 
 
 def stateful_set(
@@ -284,7 +275,6 @@ def site_policy(site: str, ns: pulumi.Input[str], namespace: pulumi.Input[str]) 
 
 def job_policy(ns: pulumi.Input[str]) -> Manifest:
     """Return the NetworkPolicy of `JOB`: to the server, and to the DNS that finds it."""
-    dns = [{"port": port, "protocol": protocol} for port in (53, COREDNS_PORT) for protocol in ("UDP", "TCP")]
     return {
         "metadata": metadata(JOB, ns, "postgres"),
         "spec": {
@@ -292,7 +282,7 @@ def job_policy(ns: pulumi.Input[str]) -> Manifest:
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [],
             "egress": [
-                {"to": [{"namespaceSelector": {}}], "ports": dns},
+                {"to": [{"namespaceSelector": {}}], "ports": asked_at()},
                 {
                     "to": [{"podSelector": {"matchLabels": selector(NAME)}}],
                     "ports": [{"port": "postgres", "protocol": "TCP"}],

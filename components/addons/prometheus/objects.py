@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components import manifests
 from components.addons.prometheus import config
 from components.manifests import (
     CONTAINER_SECURITY,
@@ -44,10 +45,7 @@ def cluster_role() -> Manifest:
 
 def volume_claim(ns: pulumi.Input[str], size: str, storage_class: pulumi.Input[str] | None) -> Manifest:
     """Return the claim of the volume that holds the samples."""
-    spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    if storage_class is not None:
-        spec["storageClassName"] = storage_class
-    return {"metadata": metadata(NAME, ns, "prometheus"), "spec": spec}
+    return manifests.volume_claim(metadata(NAME, ns, "prometheus"), size, storage_class)
 
 
 def stateful_set(

@@ -7,6 +7,7 @@ from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Service
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
+from components import manifests
 from components.addons.registry import NAMESPACE, RegistryAddonOptions
 from components.manifests import (
     CONTAINER_SECURITY,
@@ -103,10 +104,7 @@ def config() -> str:
 
 def volume_claim(ns: pulumi.Input[str], size: str, storage_class: pulumi.Input[str] | None) -> Manifest:
     """Return the claim of the volume that holds the images."""
-    spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    if storage_class is not None:
-        spec["storageClassName"] = storage_class
-    return {"metadata": metadata(NAME, ns, "registry"), "spec": spec}
+    return manifests.volume_claim(metadata(NAME, ns, "registry"), size, storage_class)
 
 
 def deployment_args(ns: pulumi.Input[str], mounted: pulumi.Input[str], claim: pulumi.Input[str]) -> Manifest:
