@@ -13,6 +13,27 @@ from docker.errors import DockerException
 from embedded.toolchain import system
 from tests.waiting import eventually
 
+FOLDERS = [
+    Path(name)
+    for name in (
+        "/etc/cni/net.d", "/etc/cni", "/opt/containerd/bin", "/opt/containerd/lib", "/opt/containerd",
+        "/run/containerd/s", "/run/containerd",
+    )
+]  # fmt: skip
+"""What containerd makes whatever it is told, with what holds it last."""
+
+
+@contextmanager
+def folders_as_before() -> Iterator[None]:
+    """Take away `FOLDERS` where they weren't there and are empty."""
+    made = [folder for folder in FOLDERS if not folder.exists()]
+    try:
+        yield
+    finally:
+        for folder in made:
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+
 
 @contextmanager
 def running_engine(folder: Path) -> Iterator[str]:
@@ -21,7 +42,11 @@ def running_engine(folder: Path) -> Iterator[str]:
     command = [str(system.find("dockerd")), f"--host={address}", "--bridge=none", "--iptables=false"]
     command += [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
     log = folder / "docker.log"
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+    with (
+        folders_as_before(),
+        log.open("w") as output,
+        subprocess.Popen(command, stdout=output, stderr=output) as process,
+    ):
         try:
             assert eventually(lambda: answers(address), 60), log.read_text()
             yield address

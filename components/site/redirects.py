@@ -17,8 +17,8 @@ from components.ingress import IngressArgs
 from components.manifests import (
     CONTAINER_SECURITY,
     DELETED_IN_BACKGROUND,
-    INGRESS_TIMEOUT,
     POD_SECURITY,
+    SKIP_AWAIT,
     Manifest,
     allow_from,
     annotated,
@@ -54,8 +54,8 @@ def redirect(
     certificate: pulumi.Input[str] | None,
     ingress: IngressArgs,
     child: pulumi.ResourceOptions,
-) -> None:
-    """Declare the server of the redirects, and the Ingress of their hosts.
+) -> Ingress:
+    """Declare the server of the redirects, and the Ingress of their hosts; return that.
 
     Args:
         name: Name of the site.
@@ -87,7 +87,7 @@ def redirect(
         opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[deployment])),
     )
     hosts = [each.from_ for each in redirects]
-    Ingress(
+    return Ingress(
         f"{resource}-ingress",
         **ingress_args(app, ns, hosts, service.metadata.name, certificate, ingress.class_name),
         opts=child,
@@ -217,7 +217,10 @@ def ingress_args(
         "ingressClassName": class_name,
         "rules": [{"host": host, "http": {"paths": paths}} for host in hosts],
     }
-    annotations = dict(INGRESS_TIMEOUT)
+    # What the provider awaits it reads from a cache that may not have this change yet, where the namespace has another
+    # Ingress: the state would have what was, and the next preview a change. The site's own Ingress, which is declared
+    # after this one, is awaited: the controller that has seen it has seen this one.
+    annotations = dict(SKIP_AWAIT)
     if certificate is not None:
         spec["tls"] = [{"hosts": list(hosts), "secretName": certificate}]
         annotations |= NO_SSL_REDIRECT

@@ -54,17 +54,18 @@ def route(
     controller = args["ingress"]
     certificate = _certificate(name, ns, options, args, child)
 
+    before = [redirect(name, ns, options.redirects, certificate, controller, child)] if options.redirects else []
+
     def declare_ingress(annotations: Annotations) -> Ingress:
         described = ingress(name, ns, service_name, certificate, controller.class_name, options, annotations)
-        return Ingress(f"{name}-ingress", **described, opts=child)
+        after = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before))
+        return Ingress(f"{name}-ingress", **described, opts=after)
 
     made = None
     if options.basic_auth:
         protect(name, ns, options.basic_auth, controller, declare_ingress, child)
     else:
         made = declare_ingress({})
-    if options.redirects:
-        redirect(name, ns, options.redirects, certificate, controller, child)
     ports = controller.options
     site_url = (
         url("http", options.host, ports.http_port, options.path)

@@ -26,7 +26,8 @@ from tests.docker_engines import running_engine
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a Docker Engine needs root")
 
-BASE = "busybox:1.35.0"
+BASE = "debian:12-slim"
+"""Of BusyBox alone, under the name of one that can install packages."""
 APPLETS = ("env", "grep", "ip", "ls", "sh", "test", "true", "wc", "wget")
 SECRET = "https://me:not-for-the-image@index.example/simple"
 DOCKERFILE = f"""\

@@ -16,7 +16,7 @@ from embedded.images.archive import Archive, Entry, Image
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.progress import Progress
 from embedded.toolchain import Toolchain
-from tests.docker_engines import running_engine
+from tests.docker_engines import folders_as_before, running_engine
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containerd and the Docker Engine need root")
@@ -52,20 +52,6 @@ def running(command: list[str], log: Path) -> Iterator[None]:
             process.terminate()
 
 
-@pytest.fixture(autouse=True)
-def folders_as_before() -> Iterator[None]:
-    """Take away the folders that containerd makes whatever it is told, where they weren't there."""
-    names = (
-        "/etc/cni/net.d", "/etc/cni", "/opt/containerd/bin", "/opt/containerd/lib", "/opt/containerd",
-        "/run/containerd/s", "/run/containerd",
-    )  # fmt: skip
-    made = [folder for folder in map(Path, names) if not folder.exists()]
-    yield
-    for folder in made:
-        if folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
-
-
 @pytest.fixture
 def containerd(tmp_path: Path, tools: Toolchain) -> Iterator[Path]:
     """The socket of a containerd."""
@@ -83,7 +69,8 @@ disable = true
 path = "{tmp_path}/opt"
 """)
     ctr = [str(tools.bin / "ctr"), "--address", str(socket), "version"]
-    with running([str(tools.bin / "containerd"), "--config", str(configuration)], tmp_path / "containerd.log"):
+    command = [str(tools.bin / "containerd"), "--config", str(configuration)]
+    with folders_as_before(), running(command, tmp_path / "containerd.log"):
         assert eventually(lambda: subprocess.run(ctr, capture_output=True, check=False).returncode == 0, 60)
         yield socket
 
