@@ -4,6 +4,7 @@ A field's ``description`` says what the option is; the documentation is made of 
 the field's type, or stands beside it as `Allowed`; the errors are made of that.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -109,6 +110,11 @@ def shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def shortened(name: str, longest: int) -> str:
+    """Return a name that is too long with a hash in place of its end; others as they are."""
+    return name if len(name) <= longest else f"{name[: longest - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _annotations(annotation: Any) -> Iterator[Any]:

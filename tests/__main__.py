@@ -6,11 +6,15 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+NO_TESTS = 5
+"""Pytest's exit code where what is asked for is in other files."""
 CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
@@ -18,9 +22,17 @@ CHECKS = (
     ["lint-imports", "--no-cache", "--no-logo"],
 )
 
+ON_CODE = ("tests/unit", "tests/graph", "tests/policy")
+ENGINES = "tests/unit/embedded/test_images_load.py"
+"""What starts a containerd and a Docker Engine, which the machine must not have while others look at it."""
+HALVES = (
+    ("tests/plugins", "tests/e2e", "tests/faults", ENGINES),
+    (*ON_CODE, f"--ignore={ENGINES}"),
+)
+"""All tests: those of the first half mostly wait for a cluster, so the second one runs beside them."""
 SLOW = ("tests/unit/embedded/test_deleted.py", "tests/policy/test_policy_engine.py")
 """What runs all of the others once more, without embedded/; and what has an engine built."""
-QUICK = ("tests/unit", "tests/graph", "tests/policy", *(f"--ignore={each}" for each in SLOW))
+QUICK = (*ON_CODE, *(f"--ignore={each}" for each in SLOW))
 """What is tested on the code alone."""
 
 
@@ -68,9 +80,37 @@ def _run(no_checks: bool, pytest_arguments: Sequence[str], quick: bool) -> int:
     for check in () if no_checks else CHECKS:
         if subprocess.run(check, cwd=PROJECT, env=environment, check=False).returncode != 0:
             return 1
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *pytest_arguments], cwd=PROJECT, env=environment, check=False
-    ).returncode
+    pytest = [sys.executable, "-m", "pytest", *pytest_arguments]
+    if any(Path(each.partition("::")[0]).exists() for each in pytest_arguments):
+        return subprocess.run(pytest, cwd=PROJECT, env=environment, check=False).returncode
+    return _run_halves(pytest, environment)
+
+
+def _run_halves(pytest: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run all tests, and show what the second half says in one piece, when it is done."""
+    first, second = ([*pytest, *half] for half in HALVES)
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(second, cwd=PROJECT, env=environment, stdout=said, stderr=said) as beside,
+        subprocess.Popen(first, cwd=PROJECT, env=environment) as mostly,
+    ):
+
+        def show() -> None:
+            beside.wait()
+            said.seek(0)
+            sys.stdout.write(f"\n{said.read()}\n")
+            sys.stdout.flush()
+
+        shown = threading.Thread(target=show)
+        shown.start()
+        try:
+            mostly.wait()
+        finally:
+            # Interrupted as well, they take away what they have made.
+            codes = [mostly.wait(), beside.wait()]
+            shown.join()
+    # No test that is asked for may be in one of them.
+    return next((code for code in codes if code not in (0, NO_TESTS)), min(codes))
 
 
 def provide_browser() -> None:

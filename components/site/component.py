@@ -52,15 +52,24 @@ class Release(TypedDict):
     """Waits until visitors get it; isn't called in previews."""
 
 
-class SiteArgs(RouteArgs, Release):
+class Place(TypedDict, total=False):
+    """Where a site is, and where the sites are that have to do with it."""
+
+    namespace: str
+    """Name of its namespace; default: that of the site."""
+    callers: Sequence[str]
+    """Namespaces of the sites that may connect to it."""
+    peers: Mapping[str, str]
+    """Namespaces of the sites that it may connect to, by name; default: the name."""
+
+
+class SiteArgs(RouteArgs, Release, Place):
     """What runs, and how it is reached."""
 
     storage_class: NotRequired[pulumi.Input[str] | None]
     """StorageClass of the volumes that name none; default: the cluster's default one."""
     databases: NotRequired[Databases | None]
     """Who has its database, where the options ask for one."""
-    callers: NotRequired[Sequence[str]]
-    """Namespaces of the sites that may connect to it."""
 
 
 class Site(pulumi.ComponentResource):
@@ -77,14 +86,17 @@ class Site(pulumi.ComponentResource):
         super().__init__("inspiration:index:Site", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        namespace = Namespace(f"{name}-namespace", **namespace_args(name, "site", "restricted"), opts=child)
+        namespace = Namespace(
+            f"{name}-namespace", **namespace_args(args.get("namespace", name), "site", "restricted"), opts=child
+        )
         ns = namespace.metadata.name
         account = ServiceAccount(f"{name}-account", **service_account(name, ns, "site"), opts=child)
         databases = args.get("databases")
         database = databases.namespace if databases else None
+        peers = args.get("peers", {})
         policy = NetworkPolicy(
             f"{name}-policy",
-            **network_policy(name, ns, options, args["ingress"].namespace, args.get("callers", ()), database),
+            **network_policy(name, ns, options, args["ingress"].namespace, args.get("callers", ()), database, peers),
             # It confines the pods to their end.
             opts=pulumi.ResourceOptions(parent=self, deleted_with=namespace),
         )
@@ -132,7 +144,7 @@ class Site(pulumi.ComponentResource):
 
             confined = NetworkPolicy(
                 f"{name}-jobs-policy",
-                **job_policy(name, ns, options, database),
+                **job_policy(name, ns, options, database, peers),
                 opts=pulumi.ResourceOptions(parent=self, deleted_with=namespace),
             )
             for job in options.jobs:

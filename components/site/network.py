@@ -1,6 +1,7 @@
 """Who may connect to the pods of a site, and what they may connect to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import pulumi
 
@@ -31,6 +32,7 @@ def network_policy(
     ingress: pulumi.Input[str] | None,
     callers: Sequence[str] = (),
     database: pulumi.Input[str] | None = None,
+    peers: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
     """Return the NetworkPolicy of the pods that serve the site ``name``.
 
@@ -41,6 +43,7 @@ def network_policy(
         ingress: Namespace of the ingress controller; ``None``: anybody may connect.
         callers: Namespaces of the sites that may connect as well.
         database: Namespace of its database, if it has one.
+        peers: Namespaces of other sites by name; those that aren't here are called as the site.
     """
     return {
         "metadata": metadata(name, ns, "site"),
@@ -48,13 +51,17 @@ def network_policy(
             "podSelector": {"matchLabels": selector(name)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [allow_from(each, options.port) for each in (ingress, *callers)],
-            "egress": list(_egress(options, database)),
+            "egress": list(_egress(options, database, peers)),
         },
     }
 
 
 def job_policy(
-    name: str, ns: pulumi.Input[str], options: SiteOptions, database: pulumi.Input[str] | None = None
+    name: str,
+    ns: pulumi.Input[str],
+    options: SiteOptions,
+    database: pulumi.Input[str] | None = None,
+    peers: Mapping[str, str] = MappingProxyType({}),
 ) -> Manifest:
     """Return the NetworkPolicy of the site's jobs, which may connect to what the site may connect to."""
     return {
@@ -63,15 +70,15 @@ def job_policy(
             "podSelector": {"matchLabels": {COMPONENT: JOB}},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [],
-            "egress": list(_egress(options, database)),
+            "egress": list(_egress(options, database, peers)),
         },
     }
 
 
-def _egress(options: SiteOptions, database: pulumi.Input[str] | None) -> Iterator[Manifest]:
+def _egress(options: SiteOptions, database: pulumi.Input[str] | None, peers: Mapping[str, str]) -> Iterator[Manifest]:
     named = set(options.egress)
-    peers = sorted(filter(None, map(peer, named)))
-    if named & {DNS, INTERNET} or options.database or peers:
+    sites = sorted(filter(None, map(peer, named)))
+    if named & {DNS, INTERNET} or options.database or sites:
         yield {
             "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": NODE_LOCAL_DNS}}],
             "ports": asked_at(),
@@ -80,8 +87,8 @@ def _egress(options: SiteOptions, database: pulumi.Input[str] | None) -> Iterato
         yield {"to": [{"ipBlock": dict(block)} for block in _PUBLIC]}
     if options.database and database is not None:
         yield {"to": [in_namespace(database)], "ports": [{"port": POSTGRES_PORT, "protocol": "TCP"}]}
-    for site in peers:
-        yield {"to": [{**in_namespace(site), "podSelector": {"matchLabels": selector(site)}}]}
+    for site in sites:
+        yield {"to": [{**in_namespace(peers.get(site, site)), "podSelector": {"matchLabels": selector(site)}}]}
     for text in options.egress:
         if text not in (DNS, INTERNET, DATABASE) and peer(text) is None:
             allowed = address_range(text)

@@ -23,6 +23,8 @@ from components.site.options import TEMPORARY, Autoscale, Job, SiteOptions, Volu
 
 RELEASES = 10
 """How many ReplicaSets of earlier releases are kept, which have no pods."""
+AT_ONCE = 4
+"""Up to so many pods are updated together, which takes the time of one; of more, a quarter at a time."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Pods:
 
 
 def deployment_args(pods: Pods, options: SiteOptions) -> Manifest:
-    """Return the Deployment of a site, which is updated pod by pod and never has fewer than it should.
+    """Return the Deployment of a site, which never has fewer pods than it should while it is updated.
 
     With a volume that only one pod may have, there is none for a moment.
     """
@@ -61,7 +63,11 @@ def deployment_args(pods: Pods, options: SiteOptions) -> Manifest:
         # Requests arrive until the controller has heard that this pod ends: serve them, then stop.
         "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
     }
-    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    few = not options.autoscale and options.replicas <= AT_ONCE
+    rolling = {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%" if few else "25%"},
+    }
     return {
         "metadata": annotated(metadata(pods.name, pods.namespace, "site"), {**DELETED_IN_BACKGROUND, **pods.release}),
         "spec": {

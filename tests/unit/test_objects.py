@@ -100,8 +100,19 @@ def test_a_site_runs_as_its_options_say() -> None:
     assert probes == [{"path": "/healthz", "port": "http"}] * 3
 
 
-def test_an_update_of_a_site_never_has_fewer_pods_than_it_should() -> None:
-    assert deployed()["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+@pytest.mark.parametrize(
+    ("options", "surge"),
+    [
+        ({}, "100%"),
+        ({"replicas": 4}, "100%"),
+        ({"replicas": 5}, "25%"),
+        ({"autoscale": {"max": 3, "cpu": 50}}, "25%"),
+    ],
+)
+def test_an_update_of_a_site_never_has_fewer_pods_than_it_should(options: dict[str, Any], surge: str) -> None:
+    """Few come all at once."""
+    many = SiteOptions.model_validate({"name": "blog", "image": IMAGE, "host": "blog.localhost", **options})
+    assert deployed(many)["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": surge}
 
 
 def test_a_pod_of_a_site_has_time_to_end_after_its_pause() -> None:

@@ -8,7 +8,7 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClai
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components import manifests
-from components.addons.registry import NAMESPACE, RegistryAddonOptions
+from components.addons.registry import NAMESPACE, RegistryAddonOptions, pruning
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -76,6 +76,8 @@ class Registry(pulumi.ComponentResource):
             **config_map("local-registry-hosting", "kube-public", "registry", hosting),
             opts=child,
         )
+        if options.keep is not None:
+            pruning.declare(f"{name}-prune", options.keep, ns, claim.metadata.name, self)
         self.address = service.id.apply(lambda _: registry.address)
         self.register_outputs({"address": self.address})
 
