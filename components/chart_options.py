@@ -1,11 +1,12 @@
 """The options of a Helm chart."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from components.addons import reserved
 from components.options import LABEL, Allowed, Default, Model, problem, problem_of_secret, shown
@@ -79,21 +80,19 @@ class ChartOptions(Model):
         description="true has Helm install it and run its hooks, and its objects are no resources of the stack",
     )
 
-    @model_validator(mode="after")
-    def _pinned(self) -> Self:
+    def _contradictions(self) -> Iterator[str]:
         if text := unpinned(self.chart, self.version, self.repository):
-            raise problem(text)
+            yield text
         if self.repository and "://" in self.chart:
-            raise problem(f"{shown(self.chart)} is a URL, and repository is given too; allowed: one of them")
+            yield f"{shown(self.chart)} is a URL, and repository is given too; allowed: one of them"
         if "://" in self.chart and not re.match(r"(oci|https?)://[^/]", self.chart):
-            raise problem(f"{shown(self.chart)} is no URL that Helm reads; allowed: oci://…, https://…")
+            yield f"{shown(self.chart)} is no URL that Helm reads; allowed: oci://…, https://…"
         if not self.repository and "://" not in self.chart and (text := _unusable(self.chart)):
-            raise problem(f"{shown(self.chart)} {text}; correct it, or give the repository that has it")
+            yield f"{shown(self.chart)} {text}; correct it, or give the repository that has it"
         if self.repository and Path(self.chart).exists():
-            raise problem(f"{shown(self.chart)} is in the project too, where Helm looks first; rename that")
+            yield f"{shown(self.chart)} is in the project too, where Helm looks first; rename that"
         if self.hooks and _has_null(self.values):
-            raise problem("values have a null, which isn't passed on where hooks is true; name a value")
-        return self
+            yield "values have a null, which isn't passed on where hooks is true; name a value"
 
 
 def _unusable(chart: str) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from components.options import HOST, LABEL, Address, Allowed, Model, Port, problem
+from components.options import HOST, LABEL, Address, Allowed, Model, Port
 
 if TYPE_CHECKING:
     import pulumi
@@ -52,20 +53,14 @@ class IngressOptions(Model):
         description="for passthrough gateway, the Gateway, namespace/name",
     )
 
-    @model_validator(mode="after")
-    def _a_gateway_where_one_is_used(self) -> Self:
+    def _contradictions(self) -> Iterator[str]:
         if (self.passthrough == "gateway") != (self.gateway is not None):
-            raise problem(
+            yield (
                 f"passthrough is {self.passthrough} {'with' if self.gateway else 'without'} a gateway; "
                 "allowed: passthrough gateway and a gateway, or neither"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _two_ports(self) -> Self:
         if self.http_port == self.https_port:
-            raise problem(f"httpPort and httpsPort are both {self.http_port}; allowed: two different ports")
-        return self
+            yield f"httpPort and httpsPort are both {self.http_port}; allowed: two different ports"
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
@@ -43,6 +43,16 @@ class Model(BaseModel):
         if kinds == {str}:
             return _as_text(value)
         return list(map(_as_text, value)) if kinds == {list, str} and isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if texts := list(self._contradictions()):
+            raise problem(*texts)
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
+        """Yield what is wrong with options of it together, each of which is right by itself."""
+        yield from ()
 
 
 @dataclass(frozen=True)
@@ -95,9 +105,9 @@ def nested(field: FieldInfo) -> type[BaseModel] | None:
     return found[0] if found else None
 
 
-def problem(text: str) -> PydanticCustomError:
-    """Return the error whose line has ``text`` after the key, in place of what is allowed."""
-    return PydanticCustomError("problem", "{text}", {"text": text})
+def problem(*texts: str) -> PydanticCustomError:
+    """Return the error whose lines have each of the ``texts`` after the key, in place of what is allowed."""
+    return PydanticCustomError("problem", "{text}", {"text": "\n".join(texts)})
 
 
 def problem_of_secret(text: str) -> PydanticCustomError:

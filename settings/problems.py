@@ -47,7 +47,7 @@ def describe(error: ValidationError, model: type[BaseModel], secrets: Collection
             case "problem_of_secret":
                 yield f"{key}: {details['msg']}"
             case "problem" if not is_secret:
-                yield f"{key}: {details['msg']}"
+                yield from (f"{key}: {text}" for text in details["msg"].splitlines())
             case _:
                 value = MASK if is_secret else shown(details["input"])
                 yield f"{key}: {value} given; allowed: {_allowed(model, path)}"

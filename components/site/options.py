@@ -1,8 +1,9 @@
 """The options of a site."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from components.addons import reserved
 from components.options import (
@@ -91,15 +92,11 @@ class Resources(Model):
     requests: Requests = Field(default=Requests(), description="what the scheduler reserves for it")
     limits: Limits = Field(default=Limits(), description="what it may use at most")
 
-    @model_validator(mode="after")
-    def _requests_within_limits(self) -> Self:
+    def _contradictions(self) -> Iterator[str]:
         for resource in ("cpu", "memory"):
             request, limit = getattr(self.requests, resource), getattr(self.limits, resource)
             if amount(request) > amount(limit):
-                raise problem(
-                    f"requests.{resource} {request} is more than limits.{resource} {limit}; allowed: at most as much"
-                )
-        return self
+                yield f"requests.{resource} {request} is more than limits.{resource} {limit}; allowed: at most as much"
 
 
 class Volume(Model):
@@ -155,11 +152,9 @@ class Autoscale(Model):
         default=80, ge=1, le=100, description="percentage of the pods' requested CPU above which there are more of them"
     )
 
-    @model_validator(mode="after")
-    def _min_within_max(self) -> Self:
+    def _contradictions(self) -> Iterator[str]:
         if self.min > self.max:
-            raise problem(f"min {self.min} is more than max {self.max}; allowed: at most as much")
-        return self
+            yield f"min {self.min} is more than max {self.max}; allowed: at most as much"
 
 
 class Job(Model):
@@ -281,59 +276,41 @@ class SiteOptions(Model):
     )
     jobs: list[Job] = Field(default=[], description="what runs now and then in its image")
 
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
+    def _contradictions(self) -> Iterator[str]:
         if {"source", "image"} <= self.model_fields_set:
-            raise problem("source and image given; allowed: one of them")
+            yield "source and image given; allowed: one of them"
         if self.release and self.image:
-            raise problem("release and image given; allowed: one of them")
-        return self
-
-    @model_validator(mode="after")
-    def _redirects_to_itself(self) -> Self:
-        for redirect in self.redirects:
-            if redirect.to not in self.all_hosts:
-                raise problem(
-                    f"redirects lead to {shown(redirect.to)}, which the site doesn't serve; allowed: "
-                    f"{', '.join(self.all_hosts)}"
-                )
+            yield "release and image given; allowed: one of them"
+        for target in dict.fromkeys(redirect.to for redirect in self.redirects if redirect.to not in self.all_hosts):
+            yield (
+                f"redirects lead to {shown(target)}, which the site doesn't serve; allowed: {', '.join(self.all_hosts)}"
+            )
         if twice := _twice(self.reached_by):
-            raise problem(f"{shown(twice)} is among its hosts and redirects twice; give each once")
-        return self
+            yield f"{shown(twice)} is among its hosts and redirects twice; give each once"
+        yield from self._given_twice()
+        if DATABASE in self.egress and not self.database:
+            yield "egress has database, and the site has none; set database to true"
+        if self.autoscale and "replicas" in self.model_fields_set:
+            yield "replicas and autoscale given; allowed: one of them"
+        alone = [volume.name for volume in self.volumes if not volume.shared]
+        if alone and self.most_pods > 1:
+            key = "autoscale.max" if self.autoscale else "replicas"
+            yield (
+                f"the volume {shown(alone[0])} is for one pod, and {key} is {self.most_pods}; set {key} to 1, or "
+                "shared: true on the volume if its StorageClass can do that (ReadWriteMany)"
+            )
 
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
+    def _given_twice(self) -> Iterator[str]:
         for key, names in (
             ("volumes", [volume.name for volume in self.volumes]),
             ("jobs", [job.name for job in self.jobs]),
         ):
             if twice := _twice(names):
-                raise problem(f"{key} has {shown(twice)} twice; give each a name of its own")
+                yield f"{key} has {shown(twice)} twice; give each a name of its own"
         if twice := _twice([TEMPORARY, *(volume.path for volume in self.volumes)]):
-            raise problem(f"volumes has two for {shown(twice)}; give each a path of its own")
+            yield f"volumes has two for {shown(twice)}; give each a path of its own"
         if twice := _twice([*self.env, *self.secret_env, *([DATABASE_URL] if self.database else [])]):
-            raise problem(f"the variable {twice} is given twice, by env, secretEnv or database; give it once")
-        return self
-
-    @model_validator(mode="after")
-    def _own_database(self) -> Self:
-        if DATABASE in self.egress and not self.database:
-            raise problem("egress has database, and the site has none; set database to true")
-        return self
-
-    @model_validator(mode="after")
-    def _pods_that_can_be_many(self) -> Self:
-        if self.autoscale and "replicas" in self.model_fields_set:
-            raise problem("replicas and autoscale given; allowed: one of them")
-        alone = [volume.name for volume in self.volumes if not volume.shared]
-        most = self.autoscale.max if self.autoscale else self.replicas
-        if alone and most > 1:
-            key = "autoscale.max" if self.autoscale else "replicas"
-            raise problem(
-                f"the volume {shown(alone[0])} is for one pod, and {key} is {most}; set {key} to 1, or shared: true on "
-                "the volume if its StorageClass can do that (ReadWriteMany)"
-            )
-        return self
+            yield f"the variable {twice} is given twice, by env, secretEnv or database; give it once"
 
     @property
     def all_hosts(self) -> list[str]:

@@ -135,6 +135,23 @@ def test_a_site_that_cant_be_is_one_line(site: dict[str, Any], line: str) -> Non
     assert problems({"sites": [{"name": "a", **site}]}) == [f"sites[0]{line}"]
 
 
+def test_all_that_contradicts_itself_is_said_at_once() -> None:
+    of_one = ("replicas of an autoscaled site", "a way to a database that it hasn't got", "two volumes at a path")
+    site: dict[str, Any] = {"name": "a"}
+    for name in of_one:
+        site |= ONE_SITE[name][0]
+    expected = [f"sites[0]{ONE_SITE[name][1]}" for name in of_one]
+    found = problems({"sites": [site, {"name": "b", "source": "site", "image": f"e.io/b@sha256:{0:064}"}]})
+    assert sorted(found) == sorted(
+        [
+            *expected,
+            'sites[0]: the volume "data" is for one pod, and autoscale.max is 3; set autoscale.max to 1, or shared: '
+            "true on the volume if its StorageClass can do that (ReadWriteMany)",
+            "sites[1]: source and image given; allowed: one of them",
+        ]
+    )
+
+
 def test_all_of_it_can_be() -> None:
     sites = [
         {

@@ -1,11 +1,12 @@
 """Cilium: the network of the pods, and the policies on it, on a cluster that has no other CNI."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from components.addons.addon import Addon
-from components.options import LABEL, Allowed, Model, Replicas, problem
+from components.options import LABEL, Allowed, Model, Replicas
 
 NAMESPACE = "cilium"
 
@@ -24,15 +25,13 @@ class CiliumOptions(Model):
     hubble: bool = Field(default=False, description="true shows what talks to what: Hubble with its relay and page")
     operator_replicas: Replicas = Field(default=1, description="pods of its operator, each on a node of its own")
 
-    @model_validator(mode="after")
-    def _a_way_to_the_api_server(self) -> Self:
+    def _contradictions(self) -> Iterator[str]:
         if self.kube_proxy_replacement != (self.api_server is not None):
-            raise problem(
+            yield (
                 f"kubeProxyReplacement is {str(self.kube_proxy_replacement).lower()} "
                 f"{'with' if self.api_server else 'without'} apiServer; allowed: both (the Service of the API server "
                 "answers only once Cilium runs), or neither"
             )
-        return self
 
 
 CILIUM = Addon(

@@ -1,11 +1,12 @@
 """The ingress controller: Traefik in its ingress-nginx mode."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from components.addons.addon import Addon, Detectable, Detection
-from components.options import Default, Model, NodePort, problem
+from components.options import Default, Model, NodePort
 
 NAMESPACE = "ingress"
 DEFAULT_CLASS = "nginx"
@@ -20,11 +21,9 @@ class NodePorts(Model):
     http: NodePort = Field(description="for HTTP")
     https: NodePort = Field(description="for HTTPS and TLS passthrough")
 
-    @model_validator(mode="after")
-    def _two_ports(self) -> Self:
+    def _contradictions(self) -> Iterator[str]:
         if self.http == self.https:
-            raise problem(f"http and https are both {self.http}; allowed: two different ports")
-        return self
+            yield f"http and https are both {self.http}; allowed: two different ports"
 
 
 class IngressControllerOptions(Detectable):
