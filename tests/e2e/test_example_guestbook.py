@@ -12,12 +12,10 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.checkout import Checkout
+from tests.guestbook import HOST, SITE, deploy, shown, sign
 from tests.traffic import Traffic
 from tests.waiting import eventually
 
-SITE = "guestbook"
-"""Its name, and that of its namespace and its Deployment."""
-HOST = f"{SITE}.localhost"
 URL = f"http://{HOST}/"
 ENTRIES = 50
 """What the page shows at most, which takes it some milliseconds."""
@@ -27,16 +25,13 @@ ENTRIES = 50
 def guestbook(site: Checkout) -> Iterator[Checkout]:
     """The stack with the example."""
     try:
-        readme = (site.path / "examples/guestbook/README.md").read_text()
-        [commands] = re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)
-        done = site.run("sh", "-ec", commands, environment=site.environment())
-        assert done.returncode == 0, done.stdout + done.stderr
+        deploy(site)
         yield site
     finally:
         site.restore()
 
 
-def test_an_entry_survives_an_update_and_the_loss_of_all_pods(guestbook: Checkout, browser: Browser) -> None:
+def test_an_entry_survives_an_update_a_drain_and_the_loss_of_all_pods(guestbook: Checkout, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(URL)
     page.get_by_label("Your name").fill("Ada")
@@ -56,6 +51,19 @@ def test_an_entry_survives_an_update_and_the_loss_of_all_pods(guestbook: Checkou
         traffic.wait_for(10)
     assert traffic.failures == []
     assert not before & pods(guestbook)
+
+    # The only node: one pod goes, and the other one stays until there is another node for the first.
+    node = guestbook.kubectl("get", "nodes", "--output=name").strip()
+    with Traffic(HOST, requests_per_second=10) as traffic:
+        try:
+            selected = (f"--pod-selector=app.kubernetes.io/name={SITE}", "--delete-emptydir-data", "--timeout=15s")
+            drained = guestbook.run("kubectl", "drain", node, *selected, environment=guestbook.environment())
+            assert "would violate the pod's disruption budget" in drained.stderr
+            assert len(pods(guestbook)) == 1
+        finally:
+            guestbook.kubectl("uncordon", node)
+        guestbook.kubectl("rollout", "status", f"deployment/{SITE}", "--namespace", SITE, "--timeout=120s")
+    assert traffic.failures == []
 
     guestbook.kubectl("delete", "pods", "--all", "--namespace", SITE)
     guestbook.kubectl("rollout", "status", f"deployment/{SITE}", "--namespace", SITE, "--timeout=120s")
@@ -79,17 +87,11 @@ def test_the_job_counts_the_entries(guestbook: Checkout) -> None:
         guestbook.kubectl("delete", "job", "now", *in_namespace)
     count = re.fullmatch(r"(\d+) entries\n", said)
     assert count, said
-    assert re.search(rf"Entries at \d\d:\d\d UTC: {count[1]}<", fetched())
+    assert re.search(rf"Entries at \d\d:\d\d UTC: {count[1]}<", shown())
 
 
 def test_load_brings_more_pods(guestbook: Checkout) -> None:
-    with httpx.Client(base_url="http://127.0.0.1", headers={"Host": HOST}, timeout=10) as client:
-        token = re.search(r'name="token" value="([^"]+)"', client.get("/").text)
-        assert token
-        message = "\n\n".join(f"{number}. *one* of [many](https://example.com)" for number in range(20))
-        for _ in range(ENTRIES):
-            done = client.post("/", data={"token": token[1], "name": "Load", "message": message})
-            assert done.status_code == httpx.codes.SEE_OTHER, done.text
+    sign("\n\n".join(f"{number}. *one* of [many](https://example.com)" for number in range(20)), ENTRIES)
     assert eventually(lambda: bool(autoscaler(guestbook)["status"].get("currentMetrics")), 180)
     assert autoscaler(guestbook)["spec"]["minReplicas"] == 2
     with Traffic(HOST, requests_per_second=20, timeout=30):
@@ -98,10 +100,6 @@ def test_load_brings_more_pods(guestbook: Checkout) -> None:
     # Not Pulumi's to take back.
     unchanged = guestbook.pulumi("preview", "--expect-no-changes")
     assert unchanged.returncode == 0, unchanged.stdout
-
-
-def fetched() -> str:
-    return httpx.get("http://127.0.0.1/", headers={"Host": HOST}, timeout=10).text
 
 
 def pods(cluster: Checkout) -> set[str]:
