@@ -23,11 +23,13 @@ CHECKS = (
 )
 
 ON_CODE = ("tests/unit", "tests/graph", "tests/policy")
+ON_ENGINE = ("tests/plugins/language", "tests/plugins/random", "tests/plugins/tls")
+"""What needs Pulumi's engine, and no cluster."""
 ENGINES = "tests/unit/embedded/test_images_load.py"
 """What starts a containerd and a Docker Engine, which the machine must not have while others look at it."""
 HALVES = (
-    ("tests/plugins", "tests/e2e", "tests/faults", ENGINES),
-    (*ON_CODE, f"--ignore={ENGINES}"),
+    ("tests/plugins/docker", "tests/plugins/kubernetes", "tests/e2e", "tests/faults", ENGINES),
+    (*ON_CODE, f"--ignore={ENGINES}", *ON_ENGINE),
 )
 """All tests: those of the first half mostly wait for a cluster, so the second one runs beside them."""
 SLOW = ("tests/unit/embedded/test_deleted.py", "tests/policy/test_policy_engine.py")

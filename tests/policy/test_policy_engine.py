@@ -4,15 +4,11 @@ Resources are registered as components of the types of Kubernetes' objects: thei
 any resource, and neither a provider nor a cluster is asked.
 """
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from embedded.progress import Progress
-from embedded.toolchain import provide
 from tests.conftest import PROJECT
 from tests.plugins.language.project import Project, install_plugins
 
@@ -28,13 +24,9 @@ def declare(kind, name, inputs):
 
 
 @pytest.fixture(scope="module")
-def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables with which the engine uses the language host of this checkout."""
-    with pytest.MonkeyPatch.context() as patch:
-        if not shutil.which("pulumi"):
-            # Not the fixture `cluster`: an engine is enough, and no running cluster has to make room for another.
-            patch.setenv("PATH", f"{provide(Progress()).pulumi.parent}{os.pathsep}{os.environ['PATH']}")
-        yield install_plugins(tmp_path_factory.mktemp("pulumi"))
+    return install_plugins(tmp_path_factory.mktemp("pulumi"))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Fixtures for the tests of the language host."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,8 @@ from tests.plugins.language.project import Project, install_plugins
 
 
 @pytest.fixture(scope="session")
-def variables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables with which the engine uses the plugins of this checkout."""
-    if not shutil.which("pulumi"):
-        request.getfixturevalue("cluster")  # puts the toolchain on PATH
     return install_plugins(tmp_path_factory.mktemp("pulumi"))
 
 

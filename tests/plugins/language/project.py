@@ -9,19 +9,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from embedded import paths
+from rich.console import Console
+
+from embedded import paths, toolchain
 from embedded.plugins import install
+from embedded.progress import Progress
 from embedded.stack import backend_url
 
 
 def engine_in(folder: Path) -> Path:
-    """The engine on PATH, in a ``folder`` of its own: it takes the language host beside it."""
-    binary = shutil.which("pulumi")
-    assert binary, "pulumi is not on PATH"
+    """An engine in a ``folder`` of its own: it takes the language host beside it.
+
+    It is the one on PATH, else that of the embedded default, for which no cluster has to run.
+    """
+    binary = Path(shutil.which("pulumi") or toolchain.provide(Progress(Console(quiet=True))).pulumi)
     folder.mkdir()
     engine = folder / "pulumi"
     try:
-        engine.hardlink_to(Path(binary).resolve())
+        engine.hardlink_to(binary.resolve())
     except OSError:  # another file system
         shutil.copy2(binary, engine)
     return engine

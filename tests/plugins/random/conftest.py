@@ -54,9 +54,9 @@ class RandomProject(Project):
 
 
 @pytest.fixture(scope="session")
-def variables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables with which the engine uses the random plugin of this checkout."""
-    return with_plugin("random", request, tmp_path_factory)
+    return with_plugin("random", tmp_path_factory)
 
 
 @pytest.fixture

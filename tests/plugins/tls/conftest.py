@@ -55,9 +55,9 @@ class TlsProject(Project):
 
 
 @pytest.fixture(scope="session")
-def variables(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables with which the engine uses the TLS plugin of this checkout."""
-    return with_plugin("tls", request, tmp_path_factory)
+    return with_plugin("tls", tmp_path_factory)
 
 
 @pytest.fixture
