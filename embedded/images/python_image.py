@@ -45,25 +45,28 @@ class PythonImage:
 
     Attributes:
         base: Its name, its configuration (with PYTHONPATH being :data:`PACKAGES`), and what else is in it.
-        requirements: What pip installs: pinned, and complete.
-        module: What is imported, to see that it runs.
+        requirements: What pip installs: pinned, and complete; ``None``: nothing.
+        module: What is imported, to see that it runs; several with commas.
         without: How to do without it, as an imperative.
+        kept_by: The name that it is kept by, where another image has its own.
     """
 
     base: Image
-    requirements: Path
+    requirements: Path | None
     module: str
     without: str
+    kept_by: str = ""
 
     @property
     def name(self) -> str:
-        """The last part of its name, without the tag."""
-        return self.base.name
+        """The last part of its name, without the tag, or what it is kept by instead."""
+        return self.kept_by or self.base.name
 
     def key(self) -> str:
         """Twelve hex digits for everything that determines the archive."""
         interpreter = [sys.base_prefix, sys.version, ssl.OPENSSL_VERSION, os.confstr("CS_GNU_LIBC_VERSION") or ""]
-        parts = [self.base.key(), self.module, *interpreter, self.requirements.read_text(), Path(__file__).read_text()]
+        requirements = self.requirements.read_text() if self.requirements else ""
+        parts = [self.base.key(), self.module, *interpreter, requirements, Path(__file__).read_text()]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
     def write(self, path: Path) -> None:
@@ -75,7 +78,8 @@ class PythonImage:
         log = paths.create_cache("log") / f"{self.name}.log"
         with tempfile.TemporaryDirectory(dir=path.parent) as folder, log.open("w") as output:
             root = Path(folder)
-            self._install(root, log, output.fileno())
+            if self.requirements:
+                self._install(root, log, output.fileno())
             _copy_interpreter(root)
             _compile(root)
             self._check(root, log, output.fileno())

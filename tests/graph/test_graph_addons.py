@@ -174,6 +174,14 @@ def test_the_registry_is_closed_to_all_but_the_nodes_and_who_is_named(recording:
     assert rule["from"] == [{"ipBlock": {"cidr": cidr}} for cidr in ("192.0.2.0/24", "10.0.0.1/32")]
 
 
+def test_old_releases_are_deleted_unless_all_are_kept(recording: Recording) -> None:
+    def prunes(recorded: Recording) -> bool:
+        return any(each.name.startswith("registry-prune") for each in recorded.resources.values())
+
+    assert prunes(recording)
+    assert not prunes(run({"addons": {"registry": {"keep": False}}}))
+
+
 def test_rights_by_default_are_an_account_that_views() -> None:
     recording = run({"addons": {"rbac": True}})
     assert recording.stack_outputs["rbac_commands"].keys() == {"viewer"}

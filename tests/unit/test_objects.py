@@ -18,6 +18,7 @@ from components.addons.logs import collector, loki
 from components.addons.metrics_server import component as metrics_server
 from components.addons.prometheus import objects as prometheus
 from components.addons.registry import component as registry
+from components.addons.registry import prune, pruning
 from components.addons.storage import component as storage
 from components.ingress import IngressOptions
 from components.manifests import Manifest
@@ -31,7 +32,14 @@ BLOG = SiteOptions(name="blog", image=IMAGE, host="blog.localhost", health_path=
 TRAEFIK = ingress.daemon_set("ingress", "traefik", IngressOptions(), on_host=True)
 IMAGES = [
     *(each.IMAGE for each in (dns, storage, registry, ingress, headlamp, kube_web_view, jaeger, collector, loki)),
-    *(metrics_server.IMAGE, prometheus.IMAGE, storage.HELPER_IMAGE, kube_web_view.CADDY_IMAGE, programs.image("queue")),
+    *(
+        metrics_server.IMAGE,
+        prometheus.IMAGE,
+        storage.HELPER_IMAGE,
+        pruning.IMAGE,
+        kube_web_view.CADDY_IMAGE,
+        programs.image("queue"),
+    ),
 ]
 LETTING_IN: dict[str, Callable[[str | None], Manifest]] = {
     "site": lambda peer: network.network_policy("blog", "blog", BLOG, peer),
@@ -74,7 +82,9 @@ def test_what_only_answers_is_let_out_nowhere(policy: Manifest) -> None:
     assert policy["spec"]["egress"] == []
 
 
-@pytest.mark.parametrize("policy", [LETTING_IN["dashboard"](None), LETTING_IN["prometheus"](None)])
+@pytest.mark.parametrize(
+    "policy", [LETTING_IN["dashboard"](None), LETTING_IN["prometheus"](None), pruning.network_policy("n")]
+)
 def test_who_asks_the_api_server_is_let_out_to_the_ports_that_distributions_give_it(policy: Manifest) -> None:
     rules = [rule for rule in policy["spec"]["egress"] if "to" not in rule]
     assert {443, 6443, 16443} <= {port["port"] for rule in rules for port in rule["ports"]}
@@ -231,6 +241,32 @@ def test_a_registry_for_nobody_has_no_rule_without_peers_which_would_be_for_ever
     assert registry.network_policy("container-registry", [])["spec"]["ingress"] == []
     [rule] = registry.network_policy("container-registry", ["192.0.2.0/24", "2001:db8::/32"])["spec"]["ingress"]
     assert rule["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}, {"ipBlock": {"cidr": "2001:db8::/32"}}]
+
+
+def test_old_releases_are_deleted_by_a_pod_beside_the_registry_s() -> None:
+    made = pruning.cron_job("container-registry", 7, "script", "account", "claim")
+    pod = made["spec"]["jobTemplate"]["spec"]["template"]
+    [term] = pod["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    registry_s = registry.deployment_args("container-registry", "config", "claim")["spec"]["template"]["metadata"]
+    assert term["labelSelector"]["matchLabels"].items() <= registry_s["labels"].items()
+    # Not what the registry's policy and Service select.
+    assert not registry.network_policy("n", [])["spec"]["podSelector"]["matchLabels"].items() <= (
+        pod["metadata"]["labels"].items()
+    )
+    [only] = pod["spec"]["containers"]
+    environment = {each["name"]: each["value"] for each in only["env"]}
+    assert environment["KEEP"] == "7"
+    package = f"{environment['PYTHONPATH']}/{only['command'][-1]}"
+    assert (package, "program") in {(each["mountPath"], each["name"]) for each in only["volumeMounts"]}
+    assert (str(prune.VOLUME), "images") in {(each["mountPath"], each["name"]) for each in only["volumeMounts"]}
+
+
+def test_who_deletes_old_releases_may_see_all_that_names_an_image_and_do_nothing() -> None:
+    rules = pruning.cluster_role()["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"list"}
+    assert {resource for rule in rules for resource in rule["resources"]} == {
+        path.rpartition("/")[2] for path in prune.workloads.WORKLOADS
+    }
 
 
 def test_the_ingress_controller_answers_for_its_class_and_publishes_its_address() -> None:

@@ -61,6 +61,9 @@ REGISTRY = Addon(
                 "runs on each from 3.11 on."
             ),
         },
+        "service-account-token": {
+            "CronJob container-registry/registry-prune": "It asks which images are in use, and may ask nothing else.",
+        },
         "service-type": {
             "Service container-registry/registry": "The nodes and the Docker Engine use the registry at its NodePort.",
         },

@@ -187,7 +187,8 @@ class Engine:
         """Push ``image`` under its tag and return the digest that the registry gave it.
 
         A registry on a NodePort answers a moment after its Service is ready: when kube-proxy has made its rules, which
-        no status shows. So one that isn't there is asked again, for `REGISTRY_SECONDS` at most.
+        no status shows. So one that isn't there is asked again, for `REGISTRY_SECONDS` at most; and so is one that has
+        been cleaned up meanwhile.
 
         Raises:
             PluginError: The registry refuses it or can't be reached; with what to do about it.
@@ -199,7 +200,7 @@ class Engine:
             except PluginError as error:
                 if not may_pass(str(error)) or time.monotonic() > end:
                     raise
-            report(f"Pushing {image.text}: waiting for {image.registry_server} to answer")
+            report(f"Pushing {image.text}: waiting for {image.registry_server}")
             time.sleep(REGISTRY_PAUSE_SECONDS)
 
     def _push(self, image: Image, login: Login | None, report: Report) -> str:

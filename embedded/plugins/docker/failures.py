@@ -10,11 +10,12 @@ _NOT_LOGGED_IN = "unauthorized|denied|no basic auth|authentication required"
 
 
 def may_pass(message: str) -> bool:
-    """Whether the registry of a push that failed so may be there in a moment.
+    """Whether a push that failed so may succeed in a moment.
 
-    Its port refuses connections while it has no pod, or leads to the address of the pod that was there before.
+    The registry's port refuses connections while it has no pod, or leads to the address of the pod that was there
+    before. And what it had when the Engine asked, so that it needn't be pushed, may have been deleted since.
     """
-    return re.search("connection refused|no route to host", message, re.IGNORECASE) is not None
+    return re.search("connection refused|no route to host|blob unknown", message, re.IGNORECASE) is not None
 
 
 def push_error(image: Image, message: str) -> str:

@@ -98,12 +98,13 @@ def test_a_failed_push_says_what_to_do(message: str, fix: str) -> None:
     [
         ("dial tcp 127.0.0.1:32000: connect: connection refused", True),
         ("dial tcp 127.0.0.1:32000: connect: no route to host", True),
+        ("errors:\nmanifest blob unknown: blob unknown to registry\n", True),
         ("dial tcp: lookup registry.example: no such host", False),
         ("x509: certificate signed by unknown authority", False),
         ("no basic auth credentials", False),
     ],
 )
-def test_a_push_waits_only_for_a_registry_that_may_come(message: str, expected: bool) -> None:
+def test_a_push_is_repeated_only_where_that_may_help(message: str, expected: bool) -> None:
     assert may_pass(push_error(IMAGE, message)) is expected
 
 

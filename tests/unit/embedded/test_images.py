@@ -198,7 +198,10 @@ def toolchain(tmp_path: Path, program: Path) -> Toolchain:
     )
 
 
-ADDONS: dict[str, Any] = dict.fromkeys(addons.ADDONS) | {"dashboard": SimpleNamespace(kind="kube-web-view")}
+ADDONS: dict[str, Any] = dict.fromkeys(addons.ADDONS) | {
+    "dashboard": SimpleNamespace(kind="kube-web-view"),
+    "registry": SimpleNamespace(keep=10),
+}
 """All that have images."""
 
 
@@ -225,6 +228,8 @@ def test_the_catalogue_has_upstreams_names(toolchain: Toolchain) -> None:
         ({}, []),
         ({"dashboard": SimpleNamespace(kind="headlamp"), "dns": None}, []),
         ({"dashboard": SimpleNamespace(kind="kube-web-view")}, ["kube-web-view", "caddy"]),
+        ({"registry": SimpleNamespace(keep=10)}, ["python-alpine"]),
+        ({"registry": SimpleNamespace(keep=None)}, []),
         ({"metrics-server": None}, ["metrics-server"]),
         ({"prometheus": None}, ["prometheus"]),
         ({"logs": None}, ["loki", "opentelemetry-collector-k8s"]),
