@@ -84,7 +84,7 @@ sites: dict[str, Site] = {}
 for site in settings.sites:
     runs: Release = {"image": site.image or ""}
     if not site.image:
-        built = SiteImage(site.name, site, registry_address, with_engine)
+        built = SiteImage(site.name, site, settings.images_in(registry_address), with_engine)
         runs = released(site, built, settings, facts, api_server.ask)
     reached: SiteArgs = {
         **runs,
@@ -94,7 +94,7 @@ for site in settings.sites:
         "ask": api_server.ask,
         "databases": deployed.get(POSTGRES.name),
         "storage_class": storage_class,
-        "callers": settings.callers(site),
+        **settings.place(site),
     }
     images[site.name] = runs["image"]
     sites[site.name] = Site(site.name, site, reached, in_cluster)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,18 +37,32 @@ LAST_SECONDS = 3
 
 
 class Stack:
-    """Runs ``pulumi`` on the ``dev`` stack.
+    """Runs ``pulumi`` on the ``dev`` stack, or on another one.
 
     Args:
         project: The checkout.
         state: Where Pulumi's state, home and passphrase are.
         environment: What Pulumi and its plugins need besides the user's environment; see :func:`environment`.
+        name: Its name.
+        inherited: File descriptors that Pulumi keeps open while it runs.
+        output: File descriptor that it writes to; by default, this process's output.
     """
 
-    def __init__(self, project: Path, state: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        project: Path,
+        state: Path,
+        environment: Mapping[str, str],
+        name: str = STACK,
+        inherited: Sequence[int] = (),
+        output: int | None = None,
+    ) -> None:
         self._project = project
         self._state = state
         self._environment = environment
+        self._name = name
+        self._inherited = inherited
+        self._output = output
 
     def select(self) -> None:
         """Make the stack if there is none yet, and select it."""
@@ -99,12 +113,16 @@ class Stack:
             with interruption.held(pass_on):
                 if interruption.happened():  # it has been swallowed
                     raise KeyboardInterrupt
-                pulumi = subprocess.Popen(["pulumi", *arguments], cwd=self._project, env=self._merged())
+                pulumi = subprocess.Popen(
+                    ["pulumi", *arguments],
+                    cwd=self._project, env=self._merged(), pass_fds=self._inherited, stdout=self._output,
+                )  # fmt: skip
                 if early:  # before there was a process to tell
                     pulumi.send_signal(early[0])
                 code = pulumi.wait()
         finally:
-            forget_salt(self._project, but_for_secrets=True)
+            if self._name == STACK:
+                forget_salt(self._project, but_for_secrets=True)
         if code < 0:
             raise Failure(
                 f"pulumi was killed ({signal.Signals(-code).name}); what it has made so far stays",
@@ -116,7 +134,7 @@ class Stack:
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets masked."""
         done = subprocess.run(
-            ["pulumi", "stack", "output", "--json", "--stack", STACK],
+            ["pulumi", "stack", "output", "--json", "--stack", self._name],
             cwd=self._project, env=self._merged(), capture_output=True, text=True, check=True,
         )  # fmt: skip
         outputs: dict[str, Any] = json.loads(done.stdout)
@@ -128,7 +146,7 @@ class Stack:
         Pulumi would warn of these pending operations each time from now on. Here nothing has to be found out by hand
         about them: what was made is adopted by the operation that makes it again.
         """
-        pids = stack_lock.release_dead(self._state / "pulumi", project_name(self._project), STACK)
+        pids = stack_lock.release_dead(self._state / "pulumi", project_name(self._project), self._name)
         if not pids:
             return
         stack_lock.end_orphans(home(self._state))
@@ -136,10 +154,10 @@ class Stack:
             sys.stderr.write(
                 f"removed the lock of an earlier pulumi (pid {pid}), which was killed; going on from there\n"
             )
-        exported = self._pulumi("stack", "export", "--stack", STACK)
+        exported = self._pulumi("stack", "export", "--stack", self._name)
         if exported.returncode == 0 and json.loads(exported.stdout)["deployment"].get("pending_operations"):
             # An import drops them. Where it fails, they only stay.
-            self._pulumi("stack", "import", "--stack", STACK, text=exported.stdout)
+            self._pulumi("stack", "import", "--stack", self._name, text=exported.stdout)
 
     def _pulumi(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -9,27 +9,32 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from components.addons import reserved
 from components.addons.cert import CERT
 from components.addons.postgres import POSTGRES
 from components.certificate_authority_options import CertificateAuthorityOptions
 from components.chart_options import ChartOptions
 from components.ingress import IngressOptions
-from components.manifests import PROGRAM
-from components.options import LABEL, Allowed, Host, Model, keys, shown
+from components.manifests import LONGEST_LABEL, PROGRAM
+from components.options import LABEL, Allowed, Host, Model, keys, shortened, shown
 from components.registry import RegistryOptions
 from components.site.egress import SITE, peer
 from components.site.options import SiteOptions
 from settings.addons import Addons, completed
 from settings.clashes import Clashes
+from settings.file_secrets import encrypted_paths
 from settings.kubeconfig import check_kubeconfig
 from settings.problems import describe, dotted, qualified, unknown_key
+
+if TYPE_CHECKING:
+    from components.site.component import Place
 
 T = TypeVar("T")
 
@@ -44,7 +49,7 @@ KEPT_SECRET: Mapping[str, tuple[str, ...]] = {
 }
 """Keys to what of them is secret in the stack's state, too: options of the map, or of the list's maps; none are all."""
 
-TEXTS = ("kubeconfig", "context", "domain")
+TEXTS = ("kubeconfig", "context", "domain", "prefix")
 """Keys that hold text; the others hold structures, which Pulumi hands over as JSON."""
 
 
@@ -70,6 +75,16 @@ class Settings(Model):
     domain: Host = Field(
         default="localhost",
         description="Domain of the sites' host names. Names under localhost reach this machine without a hosts file.",
+    )
+    prefix: Annotated[
+        str | None,
+        Allowed("1 to 40 lower-case letters, digits and hyphens, not beginning or ending in a hyphen"),
+    ] = Field(
+        default=None,
+        max_length=40,
+        pattern=rf"^{LABEL}$",
+        description="Put before the names of the sites' namespaces and images, and before the domain of their hosts by "
+        "default: several stacks on a cluster may then have sites of one name.",
     )
     sites: Annotated[
         list[SiteOptions],
@@ -108,7 +123,9 @@ class Settings(Model):
     @classmethod
     def _complete_sites(cls, sites: Any, info: ValidationInfo) -> Any:
         """Fill in what depends on other keys, where those are valid."""
-        domain = info.data.get("domain", "localhost")
+        domain, prefix = info.data.get("domain", "localhost"), info.data.get("prefix")
+        if prefix:
+            domain = f"{prefix}.{domain}"
         if not isinstance(sites, list):
             return sites
         return [_completed(site, domain) for site in [*map(_first, sites[:1]), *sites[1:]]]
@@ -131,9 +148,23 @@ class Settings(Model):
         """Whether a Docker Engine is needed."""
         return any(not site.image for site in self.sites)
 
-    def callers(self, site: SiteOptions) -> list[str]:
-        """Return the names of the sites that connect to ``site``."""
-        return [other.name for other in self.sites if f"{SITE}{site.name}" in other.egress]
+    def namespace(self, site: str) -> str:
+        """Return the namespace of the site of that name."""
+        return shortened(f"{self.prefix}-{site}", LONGEST_LABEL) if self.prefix else site
+
+    def image(self, site: str) -> str:
+        """Return the name of the image of the site of that name, in the registry."""
+        return f"{self.prefix}/{site}" if self.prefix else site
+
+    def images_in(self, registry: pulumi.Input[str]) -> pulumi.Input[str]:
+        """Return what the names of the sites' images in ``registry`` begin with, up to the last slash."""
+        return pulumi.Output.concat(registry, "/", self.prefix) if self.prefix else registry
+
+    def place(self, site: SiteOptions) -> "Place":
+        """Return where ``site`` is, and the sites that connect to it, or that it connects to."""
+        callers = [self.namespace(other.name) for other in self.sites if f"{SITE}{site.name}" in other.egress]
+        peers = {name: self.namespace(name) for name in filter(None, map(peer, site.egress))}
+        return {"namespace": self.namespace(site.name), "callers": callers, "peers": peers}
 
     @property
     def hosts_entry(self) -> str | None:
@@ -182,7 +213,9 @@ class Settings(Model):
         if "sites" not in secrets:
             problems += _plain(settings.sites)
         problems += clashes.of_knative(settings.sites, settings.addons)
-        problems += clashes.of_charts(settings.charts, settings.sites)
+        namespaces = {settings.namespace(site.name): f"sites[{index}]" for index, site in enumerate(settings.sites)}
+        problems += _reserved(namespaces)
+        problems += clashes.of_charts(settings.charts, namespaces)
         problems += clashes.of_ports(settings.ingress, settings.registry, settings.addons)
         if problems:
             raise SettingsError(problems)
@@ -227,7 +260,7 @@ def _value(name: str) -> Any:
 
 
 def _not_kept(name: str, value: Any) -> Iterator[str]:
-    """Yield a line if the key ``name``, in which a secret is, has nothing that is kept secret in the stack's state.
+    """Yield what of the key ``name``, in which a secret is, isn't kept secret in the stack's state.
 
     Pulumi hands over a structure as a whole, and doesn't say which of its values were set with ``--secret``. Most end
     up in names, host names and URLs, where everybody sees them; so they are refused rather than marked.
@@ -237,12 +270,17 @@ def _not_kept(name: str, value: Any) -> Iterator[str]:
             f"{qualified(name)}: a secret is in it, and nothing of it is kept secret in the stack's state; "
             "set it without --secret"
         )
-    elif not _keeps(name, value):
-        parts = KEPT_SECRET[name]
-        yield (
-            f"{qualified(name)}: a secret is in it, and only {' and '.join(parts)} {'are' if parts[1:] else 'is'} kept "
-            "secret in the stack's state; set all else without --secret"
-        )
+        return
+    parts = KEPT_SECRET[name]
+    kept = f"only {' and '.join(parts)} {'are' if parts[1:] else 'is'} kept secret in the stack's state"
+    if not _keeps(name, value):
+        yield f"{qualified(name)}: a secret is in it, and {kept}; set all else without --secret"
+        return
+    # Pulumi doesn't say which part of it is secret, the stack's file does.
+    for path in encrypted_paths(name) if parts else ():
+        option = next((step for step in path if isinstance(step, str)), None)
+        if option and option not in parts:
+            yield f"{qualified(dotted((name, *path)))}: a secret, and {kept}; set it without --secret"
 
 
 def _keeps(name: str, value: Any) -> bool:
@@ -283,6 +321,16 @@ def _unmet(settings: Settings) -> Iterator[str]:
                     f"{qualified(f'{key}.egress')}: {shown(f'{SITE}{name}')} given, and no other site has that name; "
                     f"allowed: {', '.join(f'{SITE}{other}' for other in names if other != site.name) or 'none'}"
                 )
+
+
+def _reserved(namespaces: Mapping[str, str]) -> Iterator[str]:
+    """Yield which sites' namespaces, by which key has them, are the cluster's. Without a prefix, none can be."""
+    for namespace, key in namespaces.items():
+        if reserved(namespace):
+            yield (
+                f"{qualified('prefix')}: with it, {qualified(key)} would have the namespace {namespace}, which is the "
+                "cluster's; give another prefix"
+            )
 
 
 def _as_list(value: Any) -> list[Any]:

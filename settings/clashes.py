@@ -55,9 +55,9 @@ class Clashes:
                 if host.partition(".")[2] == knative.domain:
                     yield self._taken(key, host, "addons.knative.domain", "another domain")
 
-    def of_charts(self, charts: Iterable[ChartOptions], sites: Iterable[SiteOptions]) -> Iterator[str]:
-        """Yield what the charts take from each other and from the sites."""
-        namespaces = {site.name: f"sites[{index}]" for index, site in enumerate(sites)}
+    def of_charts(self, charts: Iterable[ChartOptions], sites: Mapping[str, str]) -> Iterator[str]:
+        """Yield what the charts take from each other and from the sites, which are given by namespace."""
+        namespaces = dict(sites)
         names: dict[str, int] = {}
         for index, chart in enumerate(charts):
             if (first := names.setdefault(chart.name, index)) != index:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from components.manifests import instance
 from components.options import shown
@@ -25,6 +25,8 @@ from settings.proxies import proxy_of
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
     from kubernetes.client.rest import RESTResponse
+    from urllib3 import HTTPHeaderDict
+    from websocket import WebSocket
 
 CONNECT_SECONDS, READ_SECONDS = 3, 30
 
@@ -148,6 +150,54 @@ class ApiServer:
             response = self._get(path, accept, READ_SECONDS, query)
             return response.status, response.read()
 
+    def change(self, method: str, path: str, body: Mapping[str, Any] | None, **query: str) -> tuple[int, bytes]:
+        """Return the status and the body of the answer to a request that changes something, whatever it is.
+
+        Args:
+            method: ``POST``, ``PUT``, ``PATCH`` (a strategic merge patch) or ``DELETE``.
+            path: What is changed.
+            body: The document that says how.
+            query: The query's parameters.
+
+        Raises:
+            SettingsError: There is no answer.
+        """
+        kind = "application/strategic-merge-patch+json" if method == "PATCH" else "application/json"
+        with self._explained():
+            response = self._request(method, path, "application/json", READ_SECONDS, query, body, kind)
+            return response.status, response.read()
+
+    def websocket(self, path: str, protocol: str, query: Sequence[tuple[str, str]]) -> WebSocket:
+        """Open a WebSocket, by which the API server hands through what a container says.
+
+        Raises:
+            SettingsError: There is no answer, or another one.
+        """
+        import websocket
+
+        headers = self._signed("GET", path, "*/*", {})[1]
+        configuration = self.client.configuration
+        sslopt = {"context": self.client.rest_client.pool_manager.connection_pool_kw["ssl_context"]}
+        if configuration.tls_server_name:
+            sslopt["server_hostname"] = configuration.tls_server_name
+        opened = websocket.WebSocket(sslopt=sslopt)
+        with self._explained():
+            try:
+                opened.connect(  # type: ignore[no-untyped-call]
+                    f"{configuration.host.replace('http', 'ws', 1)}{path}?{urlencode(query)}",
+                    header=[f"{name}: {value}" for name, value in headers.items() if name.lower() != "accept"],
+                    subprotocols=[protocol],
+                    suppress_origin=True,
+                    timeout=READ_SECONDS,
+                    **_through(configuration),
+                )
+            except websocket.WebSocketBadStatusException as error:
+                said = (_document(error.resp_body or b"") or {}).get("message") or f"HTTP {error.status_code}"
+                raise self._problem(f"refuses to reach into a pod: {_line(said)}; wait until it runs") from None
+            except websocket.WebSocketException as error:
+                raise self._problem(f"breaks the connection to a pod: {_line(error)}; see that it runs") from None
+        return opened
+
     def stream(self, path: str, read_seconds: float | None, **query: str) -> tuple[int, Iterator[bytes]]:
         """Return the status of the answer to a GET, whatever it is, and its lines as they come.
 
@@ -168,14 +218,33 @@ class ApiServer:
             yield from response
 
     def _get(self, path: str, accept: str, read_seconds: float | None, query: Mapping[str, str]) -> RESTResponse:
+        return self._request("GET", path, accept, read_seconds, query)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        accept: str,
+        read_seconds: float | None,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        kind: str | None = None,
+    ) -> RESTResponse:
+        url, headers = self._signed(method, path, accept, query)
+        if kind:
+            headers["Content-Type"] = kind
+        return self.client.call_api(method, url, headers, body, _request_timeout=(CONNECT_SECONDS, read_seconds))
+
+    def _signed(self, method: str, path: str, accept: str, query: Mapping[str, str]) -> tuple[str, HTTPHeaderDict]:
+        """Return the URL of a request, and its headers with those that say who asks."""
         import urllib3
 
-        get = {"method": "GET", "resource_path": path, "auth_settings": ["BearerToken"]}
-        method, url, client_headers, *_ = self.client.param_serialize(**get, query_params=[*query.items()])
+        asked = {"method": method, "resource_path": path, "auth_settings": ["BearerToken"]}
+        _, url, client_headers, *_ = self.client.param_serialize(**asked, query_params=[*query.items()])
         headers = urllib3.HTTPHeaderDict(client_headers)
         headers["Accept"] = accept
         headers.extend(self._headers)
-        return self.client.call_api(method, url, headers, _request_timeout=(CONNECT_SECONDS, read_seconds))
+        return url, headers
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -265,6 +334,20 @@ def _sign_in(configuration: Configuration, user: User) -> None:
         # What else the client stumbles over, in words that say nothing to who wrote the file.
         text = "its clusters, users and contexts aren't those of a kubeconfig; write it again"
         raise SettingsError([f"{qualified('kubeconfig')}: {text}"]) from None
+
+
+def _through(configuration: Configuration) -> dict[str, Any]:
+    """Return how a WebSocket is opened through the configuration's proxy, if it has one."""
+    if not configuration.proxy:
+        return {"http_no_proxy": ["*"]}  # not by rules of its own
+    url = urlsplit(configuration.proxy)
+    credentials = (unquote(url.username), unquote(url.password or "")) if url.username is not None else None
+    return {
+        "http_proxy_host": url.hostname,
+        "http_proxy_port": url.port,
+        "proxy_type": "http" if url.scheme == "https" else url.scheme,
+        "http_proxy_auth": credentials,
+    }
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -6,17 +6,19 @@ import subprocess
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from components.site.component import Release
-from components.site.image import SiteImage
 from components.site.options import SiteOptions
 from settings import Settings, SettingsError
 from settings.answers import await_release
 from settings.cluster_facts import ClusterFacts
 from settings.problems import qualified
+
+if TYPE_CHECKING:  # importing them takes a while, and commands need neither
+    from components.site.component import Release
+    from components.site.image import SiteImage
 
 CONTENT, COMMIT = "inspiration/content", "inspiration/commit"
 """Annotations of a site's Deployment: the hash of what its image was built from, and git's commit of that.
@@ -38,14 +40,16 @@ def released(
     Raises:
         SettingsError: The API server doesn't answer to ``ask``.
     """
-    recorded = record(site, built.content, facts, ask)
+    recorded = record(site, settings.namespace(site.name), built.content, facts, ask)
     says = built.says_release and settings.ingress.confirm and not site.basic_auth
     answered = partial(await_release, recorded[CONTENT], settings.ingress) if says and CONTENT in recorded else None
     return {"image": built.image, "recorded": recorded, "answered": answered}
 
 
-def record(site: SiteOptions, content: str, facts: ClusterFacts, ask: Callable[[str], Any]) -> Mapping[str, str]:
-    """Return the annotations of the Deployment of a ``site`` whose folder has the hash ``content``.
+def record(
+    site: SiteOptions, namespace: str, content: str, facts: ClusterFacts, ask: Callable[[str], Any]
+) -> Mapping[str, str]:
+    """Return the annotations of the Deployment of a ``site`` in ``namespace`` whose folder has the hash ``content``.
 
     While the content stays the same, so does what was recorded of it: to commit it is no change. An earlier release has
     what was recorded of it then, which ``ask`` has the API server say.
@@ -54,7 +58,7 @@ def record(site: SiteOptions, content: str, facts: ClusterFacts, ask: Callable[[
         SettingsError: It doesn't answer.
     """
     if site.release:
-        replica_sets = ask(f"/apis/apps/v1/namespaces/{site.name}/replicasets") or {}
+        replica_sets = ask(f"/apis/apps/v1/namespaces/{namespace}/replicasets") or {}
         found = (
             each["metadata"].get("annotations") or {} for each in replica_sets["items"] if _runs(each, site.release)
         )
@@ -97,15 +101,17 @@ def refuse_gone(settings: Settings) -> None:
     """
     problems = [
         f"{qualified(f'sites[{index}].release')}: the registry {settings.registry.address} has no image "
-        f"{site.name}@{site.release}; name another release (script/releases {site.name}), or remove the option"
+        f"{settings.image(site.name)}@{site.release}; name another release (script/releases {site.name}), or remove "
+        "the option"
         for index, site in enumerate(settings.sites)
-        if site.release and _is_gone(settings.registry.address, site.name, site.release)
+        if site.release and is_gone(settings.registry.address, settings.image(site.name), site.release)
     ]
     if problems:
         raise SettingsError(problems)
 
 
-def _is_gone(registry: str, repository: str, digest: str) -> bool:
+def is_gone(registry: str, repository: str, digest: str) -> bool:
+    """Whether a registry says that it hasn't an image; not, where it doesn't say anything to this machine."""
     server, _, prefix = registry.partition("/")
     # What docker takes for insecure by itself.
     scheme = "http" if server.partition(":")[0] in ("localhost", "127.0.0.1") else "https"

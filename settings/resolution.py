@@ -238,7 +238,10 @@ def _named(name: str, found: Collection[Found]) -> Found | None:
 
 
 def _taken_namespaces(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
-    wanted = {site.name: (f"sites[{index}].name", "another one") for index, site in enumerate(settings.sites)}
+    another = f"another one, set {qualified('prefix')}"
+    wanted = {
+        settings.namespace(site.name): (f"sites[{index}].name", another) for index, site in enumerate(settings.sites)
+    }
     for namespace, addon in NAMESPACES.items():
         if addon in addons.deployed:
             wanted[namespace] = (f"addons.{addon}", "false")

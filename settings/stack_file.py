@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pulumi
 
+from components.manifests import instance
 from settings import Settings
 
 T = TypeVar("T")
@@ -30,11 +31,16 @@ def load(project: str, config: Mapping[Any, Any]) -> Settings:
     return within(project, read)
 
 
-def within(project: str, function: Callable[[], T]) -> T:
+def instance_of(project: str, stack: str) -> str:
+    """Return the value of the label by which the objects of a project's stack are told from another stack's."""
+    return within(project, instance, stack)
+
+
+def within(project: str, function: Callable[[], T], stack: str | None = None) -> T:
     """Call a function as the program of a project would, whose errors have the project's name."""
 
     def call() -> T:
-        pulumi.runtime.configure(pulumi.runtime.Settings(project, stack=None))
+        pulumi.runtime.configure(pulumi.runtime.Settings(project, stack=stack))
         return function()
 
     # In a context of its own, since it is one for all programs of a process where Pulumi's SDK has the project's name.

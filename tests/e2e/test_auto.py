@@ -186,8 +186,10 @@ def test_what_is_taken_is_told_at_once(second: Checkout, somebodys: Checkout) ->
         "or another inspiration:ingress.className",
         f"inspiration:addons.metrics-server: the APIService {METRICS} is {theirs} auto or false",
         f"inspiration:addons.dashboard: the namespace dashboard is {first} false, or remove that namespace",
-        f"inspiration:sites[0].name: the namespace inspiration is {first} another one, or remove that namespace",
-        f"inspiration:sites[1].name: the namespace somebodys is {theirs} another one, or remove that namespace",
+        f"inspiration:sites[0].name: the namespace inspiration is {first} another one, set inspiration:prefix, "
+        "or remove that namespace",
+        f"inspiration:sites[1].name: the namespace somebodys is {theirs} another one, set inspiration:prefix, "
+        "or remove that namespace",
         "inspiration:registry.nodePort: 32100 is taken by the Service somebodys/web; give another one",
     )
 

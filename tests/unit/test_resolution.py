@@ -248,9 +248,9 @@ FAILING: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         {"namespaces": (Found("shop"), Found("blog", "prod"), Found("default"), Found("c"), Found("ingress"))},
         [
             "sites[1].name: the namespace shop is there already, and isn't of this stack; "
-            "set it to another one, or remove that namespace",
+            "set it to another one, set inspiration:prefix, or remove that namespace",
             "sites[0].name: the namespace blog is there already, of the stack prod; "
-            "set it to another one, or remove that namespace",
+            "set it to another one, set inspiration:prefix, or remove that namespace",
             "charts[0].namespace: the namespace c is there already, and isn't of this stack; "
             "set it to another one, or remove that namespace",
             "addons.ingress: the namespace ingress is there already, and isn't of this stack; "

@@ -33,7 +33,7 @@ KEYS: list[tuple[str, Any, str]] = [
         "site",
         "x",
         ": unknown key; did you mean sites? "
-        "allowed: kubeconfig, context, domain, sites, ingress, registry, certificateAuthority, addons, charts",
+        "allowed: kubeconfig, context, domain, prefix, sites, ingress, registry, certificateAuthority, addons, charts",
     ),
     ("domain", "Example.com", f': "Example.com" given; allowed: {HOST}'),
     ("domain", "a..b", f': "a..b" given; allowed: {HOST}'),
@@ -80,13 +80,21 @@ ADDON: list[tuple[str, Any, str]] = [
     ("storage", {"path": "/volumes/.."}, f'.path: "/volumes/.." given; allowed: {PATH}'),
     ("storage", {"path": "/my volumes"}, f'.path: "/my volumes" given; allowed: {PATH}'),
     ("storage", {"path": "/"}, f'.path: "/" given; allowed: {PATH}'),
-    ("registry", "on", f': "on" given; allowed: {AUTO}, size, sourceRanges'),
+    ("registry", "on", f': "on" given; allowed: {AUTO}, size, sourceRanges, keep'),
     ("registry", {"size": "0Gi"}, f'.size: "0Gi" given; allowed: {SIZE}'),
     ("registry", {"size": "100m"}, f'.size: "100m" given; allowed: {SIZE}'),
     ("registry", {"size": "10GB"}, f'.size: "10GB" given; allowed: {SIZE}'),
     ("registry", {"size": True}, f".size: true given; allowed: {SIZE}"),
     ("registry", {"size": -1}, f'.size: "-1" given; allowed: {SIZE}'),
     ("registry", {"sourceRanges": []}, f".sourceRanges: [] given; allowed: {RANGE}"),
+    *(
+        (
+            "registry",
+            {"keep": given},
+            f".keep: {shown} given; allowed: a whole number from 1 to 1000, or false (nothing is deleted)",
+        )
+        for given, shown in ((0, "0"), (1001, "1001"), (True, "true"), ("ten", '"ten"'), (None, "null"), (1.5, "1.5"))
+    ),
     *(
         (
             "registry",

@@ -76,7 +76,7 @@ def test_what_does_not_fit_the_cluster_has_it() -> None:
         resolve(load({"shop:addons": {"ingress": False}}), ClusterFacts("dev", namespaces=(Found("inspiration"),)))
     assert caught.value.problems == [
         "shop:sites[0].name: the namespace inspiration is there already, and isn't of this stack; set it to another "
-        "one, or remove that namespace",
+        "one, set shop:prefix, or remove that namespace",
         "shop:addons.ingress: false given, and the cluster has no IngressClass, which shop:sites and "
         "shop:addons.dashboard need; set it to auto or true",
     ]

@@ -1,7 +1,9 @@
 """What was set with ``--secret`` is secret in the stack's state too, or refused."""
 
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from tests.unit.test_settings import load
@@ -106,3 +108,27 @@ def test_no_error_shows_a_secret(site: Any) -> None:
     lines = problems({"sites": [site]}, ("sites",))
     assert lines
     assert not any("s3cret-value" in line for line in lines if ".user" not in line)
+
+
+FILE = """\
+config:
+  inspiration:sites:
+    - {name: a, host: {secure: v1:x}, secretEnv: {TOKEN: {secure: v1:x}}, resources: {limits: {cpu: {secure: v1:x}}}}
+    - {name: b, basicAuth: {user: me, password: {secure: v1:x}}}
+"""
+
+
+def test_what_is_secret_beside_what_may_be_one_is_refused(project: Path) -> None:
+    """As the stack's file tells, where it is."""
+    load({"sites": [TOKEN]}, ("sites",))
+    file = project / f"Pulumi.{pulumi.get_stack()}.yaml"
+    file.write_text(FILE)
+    try:
+        found = problems({"sites": [TOKEN]}, ("sites",))
+    finally:
+        file.unlink()
+    said = "a secret, and only secretEnv and basicAuth are kept secret in the stack's state"
+    assert found == [
+        f"sites[0].host: {said}; set it without --secret",
+        f"sites[0].resources.limits.cpu: {said}; set it without --secret",
+    ]

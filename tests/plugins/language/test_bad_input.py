@@ -103,8 +103,8 @@ BAD: dict[str, tuple[Callable[[Stack], None], list[str]]] = {
     "values that aren't allowed": (
         wrong_values,
         [
-            "inspiration:domian: unknown key; did you mean domain? allowed: kubeconfig, context, domain, sites, "
-            "ingress, registry, certificateAuthority, addons, charts",
+            "inspiration:domian: unknown key; did you mean domain? allowed: kubeconfig, context, domain, prefix, "
+            "sites, ingress, registry, certificateAuthority, addons, charts",
             'inspiration:sites[0].host: "*.localhost" is a wildcard; name one host',
             "inspiration:sites[0].replicas: 1000000000 given; allowed: a whole number from 1 to 100",
             "inspiration:sites[2].host: b.localhost with path / is taken by inspiration:sites[1]; "

@@ -93,8 +93,8 @@ def test_what_the_program_would_refuse_is_refused_before_anything_is_done(
         up.run(cluster_only=True, pulumi_arguments=[])
     assert failure.value.cause.splitlines() == [
         "the configuration is refused:",
-        "inspiration:domian: unknown key; did you mean domain? allowed: kubeconfig, context, domain, sites, ingress, "
-        "registry, certificateAuthority, addons, charts",
+        "inspiration:domian: unknown key; did you mean domain? allowed: kubeconfig, context, domain, prefix, sites, "
+        "ingress, registry, certificateAuthority, addons, charts",
         "inspiration:addons: a secret is in it, and nothing of it is kept secret in the stack's state; set it without "
         "--secret",
         'inspiration:ingress.httpPort: "many" given; allowed: a port, 1 to 65535',
