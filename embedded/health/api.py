@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from textwrap import shorten
 from threading import Lock
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 from embedded.health.deployed import Json, Kind
@@ -15,8 +16,15 @@ from settings import SettingsError
 from settings.cluster_reader import ApiServer
 from settings.stack_file import within
 
+if TYPE_CHECKING:
+    from websocket import WebSocket
+
 NAMESPACE, POD = Kind("v1", "Namespace"), Kind("v1", "Pod")
 _SERVICE = Kind("v1", "Service")
+
+CHANNELS = "v4.channel.k8s.io"
+"""How a command's input, output and end share a connection: each message begins with the number of its channel."""
+_CHUNK = 1 << 16
 
 WATCH_SECONDS = 240
 """How long changes are told of at a time."""
@@ -24,6 +32,15 @@ WATCH_SECONDS = 240
 
 class ApiError(Exception):
     """No answer, or one that is of no use; the text is meant for the user."""
+
+
+class RefusedError(ApiError):
+    """The API server refuses to change something."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+        """HTTP's: 409, there is one already or it has changed meanwhile; 404, there is none."""
 
 
 def connect(project: str, kubeconfig: str | None = None, context: str | None = None) -> Api:
@@ -124,6 +141,69 @@ class Api:
             if event["type"] in ("ADDED", "MODIFIED"):
                 yield event["object"]
 
+    def change(
+        self, method: str, kind: Kind, namespace: str, name: str = "", body: Json | None = None, **query: str
+    ) -> Json:
+        """Make, replace, patch or delete an object; return what the API server says that it is now.
+
+        Args:
+            method: ``POST``, ``PUT``, ``PATCH`` (a strategic merge patch) or ``DELETE``.
+            kind: Of the object.
+            namespace: Where it is.
+            name: Its name; for ``POST``, that is in ``body``.
+            body: What it is to be.
+            query: Options of the API, as ``gracePeriodSeconds``.
+
+        Raises:
+            RefusedError: The API server refuses it, and says why.
+            ApiError: There is no answer.
+        """
+        with _api_errors():
+            status, answer = self._server.change(method, self._path(kind, namespace, name), body, **query)
+        try:
+            document = json.loads(answer)
+        except ValueError:
+            document = {}
+        if status >= 300 or not isinstance(document, dict):
+            said = document.get("message") if isinstance(document, dict) else None
+            called = name or (body or {}).get("metadata", {}).get("name", "")
+            why = " ".join(str(said or f"HTTP {status}").split())
+            raise RefusedError(
+                f"the API server refuses the {kind.name} {namespace}/{called}: {why}; put that right first", status
+            )
+        return document
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], source: IO[bytes] | None = None
+    ) -> tuple[int, str]:
+        """Run a command in a container, and return its exit code and what it has written, on either way.
+
+        Args:
+            namespace: Of the pod.
+            pod: Its name.
+            container: The container's name.
+            command: The program in it, and its arguments.
+            source: What the command reads. It has to know where that ends.
+
+        Raises:
+            ApiError: It can't be run, or there is no answer.
+        """
+        from websocket import WebSocketException
+
+        given = {"container": container, "stdin": str(source is not None).lower(), "stdout": "true", "stderr": "true"}
+        query = [*given.items(), *(("command", word) for word in command)]
+        with _api_errors():
+            socket = self._server.websocket(f"{self._path(POD, namespace, pod)}/exec", CHANNELS, query)
+        try:
+            while source is not None and (chunk := source.read(_CHUNK)):
+                socket.send_binary(b"\0" + chunk)
+            return _result(socket)
+        except (OSError, WebSocketException) as error:
+            raise ApiError(f"the connection to the pod {namespace}/{pod} broke: {error}; see that it runs") from None
+        finally:
+            with suppress(OSError, WebSocketException):
+                socket.close(timeout=0)
+
     def ask_service(self, namespace: str, service: str, port: int, path: str, **query: str) -> Json:
         """Return the document that a Service inside the cluster has at a path. The API server asks it.
 
@@ -183,6 +263,24 @@ class Api:
         with _api_errors():
             answer = self._server.ask(path, **query)
         return _allowed(answer)
+
+
+def _result(socket: WebSocket) -> tuple[int, str]:
+    """Return the exit code of a command and what it writes, as they come by the channels 1, 2 and 3."""
+    written = b""
+    while data := socket.recv():
+        data = data.encode() if isinstance(data, str) else data
+        if data[:1] in (b"\1", b"\2"):
+            written += data[1:]
+        elif data[:1] == b"\3":
+            status = json.loads(data[1:])
+            causes = (status.get("details") or {}).get("causes") or []
+            code = next((each["message"] for each in causes if each.get("reason") == "ExitCode"), "1")
+            said = written.decode(errors="replace").strip()
+            if status.get("status") == "Success":
+                return 0, said
+            return int(code), said or str(status.get("message", ""))
+    raise OSError("it ended before the command did")
 
 
 def _allowed(answer: Json | str | None) -> Json | None:
