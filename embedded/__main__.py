@@ -11,6 +11,10 @@ GOES_ON = {
     "down": "interrupted; what is done stays, script/down goes on from there",
     "backup": "interrupted; there is no backup, run script/backup again",
     "restore": "interrupted; nothing was changed, run script/restore again",
+    "drift": "interrupted; run script/drift again",
+    "serve-git": "interrupted; what is done stays, push again to go on",
+    "preview-site": "interrupted; what is half done is finished or removed by the next script/preview-site",
+    "dev": "ended; the cluster is as it was",
     "rollback": "interrupted; the release stays in the configuration, `pulumi up` goes on",
 }
 """What a script says in the end when it was interrupted."""
@@ -90,11 +94,54 @@ def _run(script: str, *words: str) -> int:
     if script in ("releases", "rollback"):
         from embedded.commands import releases
 
+        if script == "releases" and arguments.prune:
+            from embedded.commands import pruning
+
+            if arguments.sites or arguments.json:
+                parser.error("--prune goes without SITE and --json")
+            return pruning.run(stack=arguments.stack)
         if script == "releases":
             return releases.show(arguments.sites, stack=arguments.stack, as_json=arguments.json)
         if arguments.undo and arguments.release:
             parser.error("RELEASE goes without --undo")
         return releases.roll_back(arguments.site, arguments.release, stack=arguments.stack, undo=arguments.undo)
+    if script == "drift":
+        from embedded.commands import drift
+
+        return drift.run(
+            stack=arguments.stack, repair=arguments.repair, notify=arguments.notify, as_json=arguments.json
+        )
+    if script == "serve-git":
+        from embedded.commands import serve_git
+
+        path = Path(arguments.base, arguments.path).absolute()
+        if arguments.receive:
+            return serve_git.receive(path, sys.stdin, branch=arguments.branch, stack=arguments.stack)
+        return serve_git.make(path, branch=arguments.branch, stack=arguments.stack)
+    if script == "preview-site":
+        from embedded.commands import preview_site
+
+        if arguments.json and not arguments.list:
+            parser.error("--json goes with --list")
+        if arguments.list:
+            return preview_site.show(stack=arguments.stack, as_json=arguments.json)
+        if arguments.prune:
+            return preview_site.prune(stack=arguments.stack)
+        if arguments.remove:
+            return preview_site.remove(arguments.remove, stack=arguments.stack)
+        if not arguments.branch:
+            parser.error("BRANCH, --list, --remove or --prune is needed")
+        return preview_site.make(
+            arguments.branch,
+            stack=arguments.stack,
+            limits=preview_site.Limits(arguments.expires, arguments.at_most),
+            wanted=arguments.secrets,
+            unconfined=arguments.egress,
+        )
+    if script == "dev":
+        from embedded.commands import dev
+
+        return dev.edit(arguments.site, stack=arguments.stack)
     if script == "completion":
         from embedded.commands import completion
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 import textwrap
 from datetime import timedelta
+from typing import NoReturn
+from urllib.parse import urlsplit
 
 FAILED = "1 failed (the reason is printed)"
 INTERRUPTED = "130 interrupted"
+WRONG_USAGE = 64
+"""Exit code for it where 2 has another meaning: EX_USAGE of sysexits.h."""
 
 EXAMPLES = {
     "up": {
@@ -28,11 +33,30 @@ EXAMPLES = {
         "script/logs inspiration": "of the last hour",
         "script/logs inspiration -f --since 10m": "and what comes",
     },
-    "releases": {"script/releases inspiration": "", "script/releases --json": "of all sites, for programs"},
+    "releases": {
+        "script/releases inspiration": "",
+        "script/releases --json": "of all sites, for programs",
+        "script/releases --prune": "tonight's clean-up at once",
+    },
     "rollback": {
         "script/rollback inspiration": "to the release before",
         "script/rollback inspiration 478fb10fef3f": "to another one",
         "script/rollback inspiration --undo": "what the folder says again",
+    },
+    "drift": {
+        "script/drift": "what was changed by hand",
+        "script/drift --notify https://example.com/hook": "from cron",
+        "script/drift --repair": "as declared again",
+    },
+    "preview-site": {
+        "script/preview-site feature/login": "the branch's last commit, beside what runs",
+        "script/preview-site --list": "",
+        "script/preview-site --remove feature/login": "",
+    },
+    "serve-git": {"script/serve-git ~/site.git && git remote add deploy ~/site.git && git push deploy main": ""},
+    "dev": {
+        "script/dev": "where there is one site",
+        "script/dev inspiration": "at http://dev.inspiration.localhost/",
     },
     "completion": {
         'eval "$(script/completion bash)"': "in ~/.bashrc, after cd to this folder",
@@ -117,6 +141,12 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
         "it was first deployed, the hash of what it was built from, and git's commit of that. What runs has a star.",
         f"0 done, {FAILED}, 2 wrong usage",
     )
+    releases.add_argument(
+        "--prune",
+        action="store_true",
+        help="delete old releases from the cluster's registry now: all but those in use, and the last "
+        "addons.registry.keep of each site",
+    )
     releases.add_argument("sites", nargs="*", metavar="SITE", help="name of a site (default: all)")
     releases.add_argument("--json", action="store_true", help="as JSON, for programs")
     releases.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
@@ -132,6 +162,73 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
     )
     rollback.add_argument("--undo", action="store_true", help="run what the folder says again")
     rollback.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
+    drift = _parser(
+        "drift",
+        "Tells what is otherwise in the cluster than declared: fields that somebody has changed by hand, and objects "
+        "that are gone. What isn't deployed yet is said, too, and is no drift. Nothing is changed unless --repair.",
+        f"0 none, or repaired, {FAILED}, 2 there is some, {WRONG_USAGE} wrong usage, {INTERRUPTED}",
+        WRONG_USAGE,
+    )
+    drift.add_argument("--repair", action="store_true", help="if there is some, run `pulumi up --refresh`")
+    drift.add_argument(
+        "--notify", metavar="URL", type=_url, help="if there is some, post what --json prints to this http or https URL"
+    )
+    drift.add_argument("--json", action="store_true", help="as JSON, for programs")
+    drift.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
+    serve_git = _parser(
+        "serve-git",
+        "Makes a bare git repository that deploys: a push of the branch is built, previewed, checked by the policies "
+        "and deployed, and what isn't ready is refused and put back. Everything else of a push is only kept.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}",
+    )
+    serve_git.add_argument("path", metavar="PATH", help="folder of the repository, new or made by this before")
+    serve_git.add_argument("--branch", metavar="NAME", default="main", help="the one to deploy (default: main)")
+    serve_git.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
+    # What the hook of the repository runs.
+    serve_git.add_argument("--receive", action="store_true", help=argparse.SUPPRESS)
+    serve_git.add_argument("--from", dest="base", default=".", help=argparse.SUPPRESS)
+    preview_site = _parser(
+        "preview-site",
+        "Deploys the last commit of a branch beside what runs: its own program and sites, in a stack with namespaces, "
+        "hosts (BRANCH.HOST) and images of its own, one pod a site, without addons, databases, jobs and secrets. Run "
+        "it again after a commit. Each call removes what has expired, whose branch is gone, and what was half done.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}",
+    )
+    either = preview_site.add_mutually_exclusive_group()
+    either.add_argument("branch", nargs="?", metavar="BRANCH", help="name of the branch, as feature or origin/feature")
+    either.add_argument("--list", action="store_true", help="show which branches are deployed")
+    either.add_argument("--remove", metavar="BRANCH", help="remove a branch's stack and all that is its own")
+    either.add_argument("--prune", action="store_true", help="only remove what every call removes, as from cron")
+    preview_site.add_argument("--json", action="store_true", help="with --list: as JSON, for programs")
+    preview_site.add_argument(
+        "--secrets", metavar="NAMES", type=_names, default=(), help="variables of secretEnv that it gets, as A,B"
+    )
+    preview_site.add_argument(
+        "--egress", action="store_true", help="let its sites connect to the address ranges that their egress names"
+    )
+    preview_site.add_argument(
+        "--expires",
+        metavar="DURATION",
+        type=_duration,
+        default="3d",
+        help="how long it is kept from now on: 12h, 3d (default: 3d)",
+    )
+    preview_site.add_argument(
+        "--at-most", metavar="N", type=_count, default=5, help="how many branches there may be (default: 5)"
+    )
+    preview_site.add_argument(
+        "--stack", metavar="NAME", help="the stack beside which it is (default: that of the embedded cluster)"
+    )
+    dev = _parser(
+        "dev",
+        "Serves a site as its folder is, beside the site itself: http://dev.HOST/ shows each file as soon as it is "
+        "saved, by the server that deployed pages have, and the browser's tab reloads by itself. A folder with a "
+        "Dockerfile is built and replaced instead. Mistakes are told here and on the page. Ctrl-C ends it, and the "
+        "cluster is as it was; `pulumi up` deploys what was seen.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}, which is how it ends",
+    )
+    dev.add_argument("site", nargs="?", metavar="SITE", help="name of the site (default: the only one with a folder)")
+    dev.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
     completion = _parser(
         "completion",
         "Prints what makes Tab complete the options of the scripts, while the working directory is this project.",
@@ -153,6 +250,10 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
         "logs": logs,
         "releases": releases,
         "rollback": rollback,
+        "drift": drift,
+        "serve-git": serve_git,
+        "preview-site": preview_site,
+        "dev": dev,
         "completion": completion,
         "licences": licences,
     }
@@ -175,14 +276,38 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _parser(name: str, description: str, codes: str) -> argparse.ArgumentParser:
+def _names(text: str) -> list[str]:
+    return list(filter(None, text.split(",")))
+
+
+def _url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        # Not repeated: it may hold a token.
+        raise argparse.ArgumentTypeError("it isn't a URL that begins with http:// or https:// and a host")
+    return text
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose exit code for wrong usage is chosen."""
+
+    wrong_usage = 2
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(self.wrong_usage, f"{self.prog}: error: {message}\n")
+
+
+def _parser(name: str, description: str, codes: str, wrong_usage: int = 2) -> argparse.ArgumentParser:
     """Make the parser of a script, with its examples and its exit codes at the end of its help."""
     examples = EXAMPLES[name]
     width = max(map(len, examples)) + 2
     lines = [f"  {command:{width}}{what}".rstrip() for command, what in examples.items()]
-    return argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"script/{name}",
         description=textwrap.fill(description, 78),
         epilog="\n".join(["examples:", *lines, "", textwrap.fill(f"exit codes: {codes}", 78)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.wrong_usage = wrong_usage
+    return parser

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import psutil
 
@@ -30,17 +32,26 @@ def release_dead(backend: Path, project: str, stack: str) -> list[int]:
         The process ids of those that held them.
     """
     released = []
-    # Written by pulumi's pkg/backend/diy/lock.go.
-    for path in sorted((backend / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json")):
-        try:
-            lock = json.loads(path.read_text())
-            pid, made = int(lock["pid"]), datetime.fromisoformat(lock["timestamp"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # gone meanwhile, or not what we know: Pulumi says what it thinks of it
-        if lock.get("hostname") == socket.gethostname() and not _is_alive(pid, made):
+    for path, pid, is_dead in _locks(backend, project, stack):
+        if is_dead:
             path.unlink(missing_ok=True)
             released.append(pid)
     return released
+
+
+def holders(backend_url: str, project: str, stack: str) -> list[int]:
+    """Return the process ids of the updates that are at work on a stack; none where its state isn't in files.
+
+    Args:
+        backend_url: As ``$PULUMI_BACKEND_URL`` has it.
+        project: Name of the stack's project.
+        stack: Its name.
+    """
+    url = urlsplit(backend_url)
+    if url.scheme != "file" or not url.path:
+        return []
+    locks = _locks(Path(unquote(url.path)), project, stack.rpartition("/")[2])
+    return [pid for _, pid, is_dead in locks if not is_dead]
 
 
 def end_orphans(home: Path) -> None:
@@ -56,6 +67,18 @@ def end_orphans(home: Path) -> None:
                 parent is None or parent.name() != "pulumi"
             ):
                 process.terminate()
+
+
+def _locks(backend: Path, project: str, stack: str) -> Iterator[tuple[Path, int, bool]]:
+    """Yield the locks of a stack, the process that made each, and whether that was of this machine and has ended."""
+    # Written by pulumi's pkg/backend/diy/lock.go.
+    for path in sorted((backend / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json")):
+        try:
+            lock = json.loads(path.read_text())
+            pid, made = int(lock["pid"]), datetime.fromisoformat(lock["timestamp"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # gone meanwhile, or not what we know: Pulumi says what it thinks of it
+        yield path, pid, lock.get("hostname") == socket.gethostname() and not _is_alive(pid, made)
 
 
 def _is_alive(pid: int, locked: datetime) -> bool:

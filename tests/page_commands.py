@@ -31,6 +31,8 @@ SWITCHES_ON = "pulumi config set --path addons.cert true"
 
 SETS = (
     "pulumi config set domain example.com",
+    "pulumi config set prefix staging",
+    "pulumi config set --path addons.dashboard false",
     "pulumi config set --path ingress.address 192.0.2.7",
     "pulumi config set --path ingress.httpPort 8080",
     "pulumi config set --path registry.address ghcr.io/you",
@@ -94,8 +96,12 @@ class Elsewhere:
 _REGISTRY = Elsewhere("e2e/test_addon_registry.py::test_an_image_is_pulled_by_digest_deleted_and_cleaned_away")
 _KUBECONFIG = Elsewhere("e2e/test_addon_rbac.py::test_a_viewer_sees_the_cluster")
 _LOGS = "e2e/test_logs_command.py::test_a_stack_of_ones_own_is_asked_by_its_own_configuration"
+_PUSH = "e2e/test_serve_git.py::test_what_is_pushed_is_served"
+_DRIFT = "e2e/test_drift.py::test_a_service_edited_by_hand_is_reported_and_repaired_only_if_asked"
 _DUMP = Elsewhere("e2e/test_addon_postgres.py::test_a_dump_brings_back_what_was_deleted")
 _CERTIFICATE = Elsewhere("e2e/test_addon_rbac.py::test_a_user_signs_in_with_a_certificate")
+
+_BRANCHES = "e2e/test_preview_site.py::test_two_branches_come_and_go_and_nothing_is_left"
 
 ELSEWHERE = {
     "script/up": Elsewhere("e2e/test_site.py::test_up_again_changes_nothing"),
@@ -110,8 +116,21 @@ ELSEWHERE = {
         "e2e/test_example_guestbook.py::test_load_brings_more_pods", ("autoscale",)
     ),
     "script/releases": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
+    "script/releases --prune": Elsewhere(
+        "e2e/test_registry_prune.py::test_old_releases_are_deleted_and_their_space_is_given_back"
+    ),
+    "script/preview-site feature/login": Elsewhere(_BRANCHES),
+    "script/preview-site --list": Elsewhere(_BRANCHES),
+    "script/preview-site --remove feature/login": Elsewhere(_BRANCHES),
+    "script/dev inspiration": Elsewhere("e2e/test_dev.py::test_ten_saves_are_served_and_the_tab_shows_each"),
     "script/rollback inspiration": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
     "script/rollback inspiration --undo": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
+    "script/up --cluster-only": Elsewhere(_PUSH),
+    "script/serve-git ~/site.git": Elsewhere(_PUSH, ("script/serve-git", "site.git")),
+    "git remote add deploy ~/site.git": Elsewhere(_PUSH, ("remote", "add", "deploy")),
+    "git push deploy main": Elsewhere(_PUSH, ("push", "deploy", "main")),
+    "script/drift": Elsewhere(_DRIFT, ("script/drift",)),
+    "script/drift --repair": Elsewhere(_DRIFT, ("script/drift", "--repair")),
     "pulumi up --refresh": Elsewhere("faults/test_registry.py::test_an_image_that_was_deleted_is_named_and_comes_back"),
     "PULUMI_K8S_DELETE_UNREACHABLE=true pulumi destroy": Elsewhere(
         "faults/test_lost.py::test_a_cluster_that_is_gone_can_be_destroyed"

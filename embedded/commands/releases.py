@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +19,7 @@ from embedded.health.api import Api
 from embedded.health.deployed import Json, Kind, components
 from embedded.paths import PROJECT, STATE
 from embedded.stack import STACK, Stack, project_name
-from settings.releases import COMMIT, CONTENT
+from settings.releases import COMMIT, CONTENT, is_gone
 
 _DEPLOYMENT, _REPLICA_SET = Kind("apps/v1", "Deployment"), Kind("apps/v1", "ReplicaSet")
 _REVISION = "deployment.kubernetes.io/revision"
@@ -39,6 +40,10 @@ class Release:
     """Hash of what it was built from."""
     commit: str = ""
     """The last commit that changed that, with ``-dirty`` if there were changes besides; empty: git knew of none."""
+    repository: str = ""
+    """What the image is called, without the digest."""
+    gone: bool = False
+    """Whether the registry says that the image has been deleted."""
 
     @property
     def name(self) -> str:
@@ -55,9 +60,10 @@ def show(sites: Sequence[str], *, stack: str | None, as_json: bool) -> int:
     deployed = components(deployment.running(stack))
     for site in sites:
         deployment.site_namespace(site, deployed, stack)
+    namespaces = deployment.site_namespaces(deployed)
     with deployment.explained():
         api = deployment.api_server(stack)
-        found = {name: releases(api, name) for name in sites or deployment.site_namespaces(deployed)}
+        found = {name: checked(releases(api, name, namespaces[name])) for name in sites or namespaces}
     if as_json:
         document = {name: [asdict(each) for each in listed] for name, listed in found.items()}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -68,11 +74,13 @@ def show(sites: Sequence[str], *, stack: str | None, as_json: bool) -> int:
         for heading in (name, "deployed", "content", "commit"):
             table.add_column(heading)
         for each in listed:
-            mark = f"{each.name} *" if each.running else each.name
+            mark = f"{each.name} *" if each.running else f"{each.name} -" if each.gone else each.name
             commit, dirty, _ = each.commit.partition("-")
             table.add_row(mark, each.since, each.content, commit[:SHORT] + ("-dirty" if dirty else ""))
         console.print(table)
     console.print("* runs; script/rollback SITE RELEASE goes back to another one")
+    if any(each.gone for listed in found.values() for each in listed):
+        console.print("- its image has been deleted from the registry")
     return 0
 
 
@@ -82,7 +90,7 @@ def roll_back(site: str, release: str | None, *, stack: str | None, undo: bool) 
     Raises:
         Failure: There is no such site or release, or it can't be done.
     """
-    deployment.site_namespace(site, components(deployment.running(stack)), stack)
+    namespace = deployment.site_namespace(site, components(deployment.running(stack)), stack)
     key = f"sites[{_index(site, stack)}].release"
     name = stack or STACK
     if undo:
@@ -90,7 +98,8 @@ def roll_back(site: str, release: str | None, *, stack: str | None, undo: bool) 
         said = "what its folder says"
     else:
         with deployment.explained():
-            chosen = choose(site, releases(deployment.api_server(stack), site), release)
+            known = checked(releases(deployment.api_server(stack), site, namespace))
+        chosen = choose(site, known, release)
         deployment.pulumi("config", "set", "--stack", name, "--path", key, chosen.digest)
         said = f"release {chosen.name} of {chosen.since}, with the environment and options of now"
     sys.stdout.write(f"{site}: {said}\n")
@@ -104,16 +113,16 @@ def roll_back(site: str, release: str | None, *, stack: str | None, undo: bool) 
     return 0
 
 
-def releases(api: Api, site: str) -> list[Release]:
-    """Return the releases that the cluster still knows of a site, newest first.
+def releases(api: Api, site: str, namespace: str) -> list[Release]:
+    """Return the releases that the cluster still knows of a site in its namespace, newest first.
 
     Raises:
         ApiError: They may not be seen.
     """
-    live = api.get(_DEPLOYMENT, site, site)
+    live = api.get(_DEPLOYMENT, namespace, site)
     running = _digest(live) if live else None
     found: dict[str, Release] = {}
-    sets = [each for each in api.objects(_REPLICA_SET, site) if _is_of(each, site)]
+    sets = [each for each in api.objects(_REPLICA_SET, namespace) if _is_of(each, site)]
     for each in sorted(sets, key=_revision, reverse=True):
         if digest := _digest(each):
             annotations = each["metadata"].get("annotations") or {}
@@ -125,19 +134,31 @@ def releases(api: Api, site: str) -> list[Release]:
                     digest == running,
                     annotations.get(CONTENT, ""),
                     annotations.get(COMMIT, ""),
+                    _image(each).partition("@")[0],
                 ),
             )
     return list(found.values())
+
+
+def checked(listed: Iterable[Release]) -> list[Release]:
+    """Return releases with what their registry says of their images."""
+
+    def check(each: Release) -> Release:
+        registry, _, path = each.repository.partition("/")
+        return replace(each, gone=is_gone(registry, path, each.digest))
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(check, listed))
 
 
 def choose(site: str, known: Sequence[Release], release: str | None) -> Release:
     """Return the release that begins with ``release``; ``None``: the newest one that doesn't run.
 
     Raises:
-        Failure: There is none, or several.
+        Failure: There is none, or several, or its image is gone.
     """
-    others = [each for each in known if not each.running]
-    names = ", ".join(each.name for each in known) or "none"
+    others = [each for each in known if not each.running and not each.gone]
+    names = ", ".join(each.name for each in known if not each.gone) or "none"
     if release is None:
         if not others:
             raise Failure(f"{site} has no release but the one that runs", fix="deploy another one first")
@@ -147,6 +168,9 @@ def choose(site: str, known: Sequence[Release], release: str | None) -> Release:
     if len(matching) != 1:
         what = "several releases that begin with" if matching else "no release"
         raise Failure(f"{site} has {what} {release}", fix=f"name one of {names}")
+    if matching[0].gone:
+        deleted = f"the image of {site}'s release {matching[0].name} has been deleted from the registry"
+        raise Failure(deleted, fix=f"name one of {names}")
     return matching[0]
 
 
@@ -160,9 +184,12 @@ def _revision(replica_set: Json) -> int:
 
 
 def _digest(workload: Json) -> str | None:
+    return _image(workload).partition("@")[2] or None
+
+
+def _image(workload: Json) -> str:
     [container, *_] = workload["spec"]["template"]["spec"]["containers"]
-    digest = str(container["image"]).partition("@")[2]
-    return digest or None
+    return str(container["image"])
 
 
 def _index(site: str, stack: str | None) -> int:

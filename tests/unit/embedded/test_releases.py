@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -39,7 +40,7 @@ class Cluster:
 
 
 def found(running: str, *sets: dict[str, Any]) -> list[Release]:
-    return releases.releases(cast(Api, Cluster(running, *sets)), "blog")
+    return releases.releases(cast(Api, Cluster(running, *sets)), "blog", "blog")
 
 
 def test_the_newest_comes_first_and_what_runs_is_marked() -> None:
@@ -60,6 +61,19 @@ def test_it_says_what_it_was_built_from() -> None:
     assert (only.content, only.commit) == ("1a2b", "c0ffee-dirty")
 
 
+def test_a_release_whose_image_the_registry_has_not_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def is_gone(registry: str, repository: str, digest: str) -> bool:
+        asked.append((registry, repository))
+        return digest == OLD
+
+    monkeypatch.setattr(releases, "is_gone", is_gone)
+    listed = releases.checked(found(NEW, workload(OLD, 1), workload(NEW, 2)))
+    assert [(each.digest, each.gone) for each in listed] == [(NEW, False), (OLD, True)]
+    assert set(asked) == {("localhost:32000", "blog")}
+
+
 RUNS, BEFORE, FIRST = Release(NEW, "t", True), Release(OLD, "t", False), Release(f"sha256:{'c' * 64}", "t", False)
 
 
@@ -70,9 +84,19 @@ def test_a_release_is_meant_by_the_digits_it_begins_with(asked: str | None, chos
     assert choose("blog", [RUNS, BEFORE, FIRST], asked) is chosen
 
 
+def test_one_that_is_gone_is_not_the_one_before() -> None:
+    assert choose("blog", [RUNS, replace(BEFORE, gone=True), FIRST], None) is FIRST
+
+
 @pytest.mark.parametrize(
     ("known", "asked", "cause", "fix"),
     [
+        (
+            [RUNS, replace(BEFORE, gone=True), FIRST],
+            "aa",
+            "the image of blog's release aaaaaaaaaaaa has been deleted from the registry",
+            "name one of bbbbbbbbbbbb, cccccccccccc",
+        ),
         ([RUNS], None, "blog has no release but the one that runs", "deploy another one first"),
         ([RUNS, BEFORE], "f00", "blog has no release f00", "name one of bbbbbbbbbbbb, aaaaaaaaaaaa"),
         ([RUNS, BEFORE], "", "blog has no release ", "name one of bbbbbbbbbbbb, aaaaaaaaaaaa"),
