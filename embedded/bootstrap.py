@@ -59,7 +59,8 @@ class Environment:
         Raises:
             Failure: It can't be made; an attempt that was cut short is made again from the start.
         """
-        lock = os.open(self.project, os.O_RDONLY)
+        # Where the environment is: other checkouts may have a link to it.
+        lock = os.open(self.folder.parent, os.O_RDONLY)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
