@@ -154,6 +154,7 @@ def test_the_key_changes_with_everything_that_the_image_is_made_of(
 
 
 def test_the_key_does_not_depend_on_where_the_checkout_is(image: PythonImage, tmp_path: Path) -> None:
+    assert image.requirements
     copy = tmp_path / "requirements.txt"
     copy.write_text(image.requirements.read_text())
     assert dataclasses.replace(image, requirements=copy).key() == image.key()
@@ -207,6 +208,8 @@ def test_the_dashboard_is_called_and_run_as_upstreams_image() -> None:
 
 
 def test_the_dashboards_packages_are_listed_in_order() -> None:
-    lines = dashboard.kube_web_view().requirements.with_suffix(".in").read_text().splitlines()
+    locked = dashboard.kube_web_view().requirements
+    assert locked
+    lines = locked.with_suffix(".in").read_text().splitlines()
     packages = [line for line in lines if not line.startswith("#")]
     assert packages == sorted(packages, key=lambda line: line.partition("==")[0])
