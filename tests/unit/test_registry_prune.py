@@ -241,6 +241,14 @@ def test_of_replica_sets_the_newest_count_and_those_with_pods(registry: Registry
     assert [registry.is_whole("blog", each) for each in images] == [True, True, False, True, True]
 
 
+def test_the_one_that_runs_is_one_of_the_newest(registry: Registry) -> None:
+    images = five(registry)
+    sets = [replica_set(f"localhost:32000/blog@sha256:{each}", revision) for revision, each in enumerate(images)]
+    sets[4]["spec"]["replicas"] = 2
+    pruned(registry, {"replicasets": sets})
+    assert [registry.is_whole("blog", each) for each in images] == [False, False, False, True, True]
+
+
 def test_images_of_other_people_stay(registry: Registry) -> None:
     mine = [registry.push("tool", f"v{number}", "base", f"tool {number}") for number in range(5)]
     moved = [registry.push("tool", "latest", "base", f"nightly {number}") for number in range(5)]

@@ -44,7 +44,7 @@ def used(list_objects: Callable[[str], Iterable[Mapping[str, Any]]], keep: int) 
 
     Args:
         list_objects: Returns the objects at a path of `WORKLOADS`.
-        keep: How many ReplicaSets of a Deployment count, besides those that have pods.
+        keep: How many ReplicaSets of a Deployment count, the newest ones; those that have pods do in any case.
     """
     digests: set[str] = set()
     tagged: set[tuple[str, str]] = set()
@@ -76,13 +76,14 @@ def _newest(replica_sets: Iterable[Mapping[str, Any]], keep: int) -> Iterator[Ma
 
     owned: dict[str, list[Mapping[str, Any]]] = {}
     for each in replica_sets:
-        owners = each["metadata"].get("ownerReferences") or []
-        if owners and not (each.get("spec") or {}).get("replicas"):
+        if owners := each["metadata"].get("ownerReferences") or []:
             owned.setdefault(owners[0]["uid"], []).append(each)
         else:
             yield each
     for sets in owned.values():
-        yield from sorted(sets, key=age, reverse=True)[:keep]
+        for position, each in enumerate(sorted(sets, key=age, reverse=True)):
+            if position < keep or (each.get("spec") or {}).get("replicas"):
+                yield each
 
 
 def list_objects(path: str) -> Iterator[Mapping[str, Any]]:
