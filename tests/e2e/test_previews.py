@@ -37,6 +37,12 @@ REGISTRY = {
     "registry-hosting",
     "registry-namespace",
     "registry-policy",
+    "registry-prune-account",
+    "registry-prune-binding",
+    "registry-prune-cronjob",
+    "registry-prune-policy",
+    "registry-prune-program",
+    "registry-prune-role",
     "registry-service",
 }
 
