@@ -48,6 +48,8 @@ def routed(site: Checkout) -> Iterator[Checkout]:
         configure(site, *(word for path, value in OPTIONS.items() for word in ("--plaintext", f"{path}={value}")))
         assert set(changes(site).values()) == {"create", "update"}
         site.up()
+        # The ingress controller gathers changes for half a second before it follows them.
+        assert eventually(lambda: [answer(host, "/").status_code for host in (OTHER, *REDIRECTED)] == [200, 301, 301])
         yield site
     finally:
         site.restore()
@@ -58,6 +60,7 @@ def protected(routed: Checkout) -> Checkout:
     """The same with TLS and a password; for the tests at the end."""
     configure(routed, *PROTECTED, "--secret", f"sites[0].basicAuth.password={PASSWORD}")
     routed.up()
+    assert eventually(lambda: [answer(host, "/").status_code for host in (HOST, OTHER)] == [301, 301])
     return routed
 
 
