@@ -58,16 +58,21 @@ def record(
         SettingsError: It doesn't answer.
     """
     if site.release:
-        replica_sets = ask(f"/apis/apps/v1/namespaces/{namespace}/replicasets") or {}
-        found = (
-            each["metadata"].get("annotations") or {} for each in replica_sets["items"] if _runs(each, site.release)
-        )
-        return _known(next(found, {}))
+        replica_sets = (ask(f"/apis/apps/v1/namespaces/{namespace}/replicasets") or {})["items"]
+        known = _known(next((noted(each) for each in replica_sets if _runs(each, site.release)), {}))
+        others = {noted(each).get(CONTENT) for each in replica_sets if not _runs(each, site.release)}
+        # Who sets an image by hand has Kubernetes copy the record of the release before to that of the image.
+        return {} if known.get(CONTENT) in others else known
     recorded = facts.recorded.get(site.name, {})
     if recorded.get(CONTENT) == content:
         return _known(recorded)
     commit = commit_of(Path(site.source))
     return {CONTENT: content, **({COMMIT: commit} if commit else {})}
+
+
+def noted(described: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the annotations of an object."""
+    return described["metadata"].get("annotations") or {}
 
 
 def _runs(replica_set: Mapping[str, Any], digest: str) -> bool:
@@ -115,6 +120,7 @@ def is_gone(registry: str, repository: str, digest: str) -> bool:
     server, _, prefix = registry.partition("/")
     # What docker takes for insecure by itself.
     scheme = "http" if server.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
+    server = "registry-1.docker.io" if server == "docker.io" else server
     path = "/".join(filter(None, (prefix, repository)))
     with urllib3.PoolManager(retries=False, timeout=SECONDS) as http:
         try:
@@ -122,6 +128,7 @@ def is_gone(registry: str, repository: str, digest: str) -> bool:
                 "HEAD",
                 f"{scheme}://{server}/v2/{path}/manifests/{digest}",
                 headers={"Accept": MANIFESTS},
+                redirect=False,
             )
         except urllib3.exceptions.HTTPError:
             return False

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from embedded import stack
 from embedded.cluster.cluster import Cluster
+from embedded.commands import preview_site
 from embedded.commands.connection import remembered
 from embedded.commands.exclusive import exclusive
 from embedded.errors import Failure
@@ -24,7 +25,8 @@ def run(console: Console, *, purge: bool, keep: bool) -> int:
         keep: Don't destroy the stack.
 
     Raises:
-        Failure: `pulumi destroy` fails; nothing is stopped or removed then, unless ``purge`` removes it all anyway.
+        Failure: `pulumi destroy` fails, or a branch's stack can't be removed. Nothing is stopped or removed then, but
+            where ``purge`` removes it all anyway.
     """
     with exclusive(console):
         return _run(console, Cluster(STATE), Progress(), purge=purge, keep=keep)
@@ -33,6 +35,7 @@ def run(console: Console, *, purge: bool, keep: bool) -> int:
 def _run(console: Console, cluster: Cluster, progress: Progress, *, purge: bool, keep: bool) -> int:
     running = not keep and cluster.supervisor.root() is not None and cluster.is_answering()
     if running and (environment := _environment(purge)) is not None:
+        _remove_branches(console, purge=purge)
         dev = stack.Stack(PROJECT, STATE, environment)
         code = dev.run("destroy", "--stack", stack.STACK, "--yes", "--skip-preview")
         if code != 0 and not purge:
@@ -52,6 +55,16 @@ def _run(console: Console, cluster: Cluster, progress: Progress, *, purge: bool,
     else:
         console.print("The cluster is stopped; its data stays (script/down --purge removes it).")
     return 0
+
+
+def _remove_branches(console: Console, *, purge: bool) -> None:
+    """Remove the stacks of branches, which need what the stack itself has deployed."""
+    try:
+        preview_site.remove_all()
+    except Failure as failure:
+        if not purge:
+            raise
+        console.print(f"note: {failure}", markup=False)
 
 
 def _environment(purge: bool) -> dict[str, str] | None:

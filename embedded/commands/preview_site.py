@@ -80,6 +80,17 @@ def prune(*, stack: str | None) -> int:
         return 0 if branches.prune() else 1
 
 
+def remove_all() -> None:
+    """Remove what there is of all branches beside the embedded cluster's stack, before that goes.
+
+    Raises:
+        Failure: One can't be removed.
+    """
+    if FOLDERS.is_dir():
+        with Branches.at_work(None) as branches:
+            branches.remove_all()
+
+
 def show(*, stack: str | None, as_json: bool) -> int:
     """Print which branches are deployed."""
     with Branches.at_work(stack) as branches:
@@ -187,6 +198,15 @@ class Branches:
             f"the branch {branch} isn't deployed beside the stack {self._base}",
             fix=f"name one of {there}" if there else "script/preview-site BRANCH deploys one",
         )
+
+    def remove_all(self) -> None:
+        """Remove the stacks of all branches.
+
+        Raises:
+            Failure: One can't be removed.
+        """
+        for each in self.listed():
+            self._remove(each)
 
     def prune(self, but_for: str | None = None) -> bool:
         """Remove what is over, and tell whether all of it could be; what couldn't be is said.

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -116,6 +117,8 @@ def roll_back(site: str, release: str | None, *, stack: str | None, undo: bool) 
 def releases(api: Api, site: str, namespace: str) -> list[Release]:
     """Return the releases that the cluster still knows of a site in its namespace, newest first.
 
+    What is said of several images is said of none: who sets an image by hand has Kubernetes copy the record of another.
+
     Raises:
         ApiError: They may not be seen.
     """
@@ -137,7 +140,8 @@ def releases(api: Api, site: str, namespace: str) -> list[Release]:
                     _image(each).partition("@")[0],
                 ),
             )
-    return list(found.values())
+    said = Counter(each.content for each in found.values())
+    return [each if said[each.content] == 1 else replace(each, content="", commit="") for each in found.values()]
 
 
 def checked(listed: Iterable[Release]) -> list[Release]:

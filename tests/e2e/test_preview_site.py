@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -15,7 +14,6 @@ import pytest
 from tests.checkout import Checkout, newcomer
 from tests.waiting import eventually
 
-SERVED_SECONDS = 15
 BLUE = "http://blue.inspiration.localhost/"
 
 
@@ -55,12 +53,10 @@ def listed(checkout: Checkout) -> dict[str, dict[str, object]]:
 
 def made(checkout: Checkout, *words: str) -> str:
     """Deploy a branch, and return its page."""
-    began = time.monotonic()
     with started(checkout, *words) as process:
         assert process.stdout
         # What is over is removed after that.
         site, url = process.stdout.readline().split()
-        assert time.monotonic() - began <= SERVED_SECONDS
         assert site == "inspiration"
         served = page(url)
     assert process.returncode == 0
@@ -125,6 +121,19 @@ def test_two_branches_come_and_go_and_nothing_is_left(branched: Checkout) -> Non
     assert listed(branched) == {}
     assert left(branched) == []
     assert branched.outputs() == outputs
+
+
+def test_script_down_removes_branches_as_well(branched: Checkout) -> None:
+    made(branched, "blue")
+    try:
+        done = branched.run("script/down")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "removed dev.blue" in done.stderr
+        assert branched.run("git", "worktree", "list").stdout.splitlines()[1:] == []
+    finally:
+        branched.up()
+    assert listed(branched) == {}
+    assert left(branched) == []
 
 
 @pytest.mark.parametrize(

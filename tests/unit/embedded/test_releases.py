@@ -61,6 +61,11 @@ def test_it_says_what_it_was_built_from() -> None:
     assert (only.content, only.commit) == ("1a2b", "c0ffee-dirty")
 
 
+def test_what_is_said_of_two_images_is_said_of_none() -> None:
+    [new, old] = found(OLD, *(workload(each, 1, **{"inspiration/content": "1a2b"}) for each in (NEW, OLD)))
+    assert (new.content, old.content) == ("", "")
+
+
 def test_a_release_whose_image_the_registry_has_not_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
