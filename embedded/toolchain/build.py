@@ -14,6 +14,7 @@ from typing import TypeAlias
 import psutil
 
 from embedded import paths
+from embedded.errors import Failure
 from embedded.licences import go as licences
 from embedded.progress import Progress, Stage
 from embedded.toolchain import cache, charts
@@ -203,6 +204,14 @@ def _complete(module: Module, source: Path, go: _Go) -> None:
         charts.copy(_upstream(path, go), source / ours)
         shutil.copytree(module.folder / ours, source / ours, dirs_exist_ok=True)
         list(go("mod", "edit", "-replace", f"{path}=./{ours}"))
+    for name, (theirs, ours) in module.edits.items():
+        text = (source / name).read_text()
+        if text.count(theirs) != 1:
+            raise Failure(
+                f"{name} of {module.title} has `{theirs}` {text.count(theirs)} times, where ours stands once",
+                fix="adapt what embedded/toolchain/gomod.py edits to this version",
+            )
+        (source / name).write_text(text.replace(theirs, ours))
 
 
 def _upstream(path: str, go: _Go) -> Path:

@@ -38,6 +38,7 @@ class Module:
             ``settings.charts.located`` takes them for what upstream publishes there in that version.
         embeds: Files of `main` that commands of our own embed: they are put at the same paths for the build.
         amended: Modules of which some files are ours: where these are, at upstream's paths, by the module's path.
+        edits: In files of modules that are amended: a text that each has once, and ours in its place.
         after: The module that has the same versions of the same libraries: it is built before, and not beside, this
             one, which finds them compiled then.
     """
@@ -54,6 +55,7 @@ class Module:
     charts: Mapping[str, str] = field(default_factory=dict)
     embeds: tuple[str, ...] = ()
     amended: Mapping[str, str] = field(default_factory=dict)
+    edits: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     after: "Module | None" = None
 
     @property
@@ -103,7 +105,7 @@ class Module:
         digest = hashlib.sha256()
         names = [licences.RECORD, *sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
         names += [word for pair in (*sorted(self.charts.items()), *sorted(self.amended.items())) for word in pair]
-        names += self.embeds
+        names += [*self.embeds, *(word for file, pair in sorted(self.edits.items()) for word in (file, *pair))]
         for part in [platform.machine(), go, *self.flags, *names]:
             digest.update(part.encode() + b"\0")
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
@@ -156,6 +158,8 @@ PULUMI = Module(
     product="Pulumi",
     main="github.com/pulumi/pulumi/pkg/v3",
     stamps={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "github.com/pulumi/pulumi/pkg/v3"},
+    amended={"github.com/pulumi/pulumi/pkg/v3": "pkg"},
+    edits={"pkg/backend/snapshot.go": ("= manager.defaultServiceLoop", "= manager.groupingServiceLoop")},
 )
 
 PULUMI_KUBERNETES = Module(

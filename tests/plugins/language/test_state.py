@@ -1,6 +1,7 @@
 """The state of a stack in a folder: what Pulumi makes of the URL that is given to it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,27 @@ def test_nothing_of_it_is_written_in_place(project: Project) -> None:
     # Files of these names are replaced by a rename; what isn't ends in .attrs, and would have one beside it each.
     assert "dev.json" in names
     assert [name for name in names if name.endswith(".attrs")] == []
+
+
+MANY = """
+from pulumi_random import RandomPassword
+
+for number in range(60):
+    RandomPassword(f"password-{number}", length=8, keepers={"padding": "x" * 20_000})
+"""
+
+
+@pytest.mark.skipif(shutil.which("pulumi") is not None, reason="the engine on PATH isn't the one that is built here")
+def test_steps_that_wait_are_saved_together_and_each_before_it_begins(project: Project) -> None:
+    project.variables |= {"PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS": "true", "PULUMI_PARALLEL": "32"}
+    project.write("__main__.py", MANY)
+    project.up()
+    kept = sorted((project.backend / ".pulumi/stacks").rglob("*.json.*[0-9]"), key=lambda file: int(file.suffix[1:]))
+    announced: set[str] = set()
+    for state in (json.loads(file.read_text())["checkpoint"]["latest"] for file in kept):
+        made = {each["urn"] for each in state.get("resources", []) if "RandomPassword" in each["type"]}
+        assert made <= announced
+        announced |= {each["resource"]["urn"] for each in state.get("pending_operations", [])}
+    assert len(made) == 60
+    # One by one, it would be one before and one after each.
+    assert len(kept) < 2 * len(made)

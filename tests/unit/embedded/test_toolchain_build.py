@@ -161,6 +161,26 @@ def test_commands_embed_what_upstream_has_and_some_files_of_a_module_are_ours(
     assert not (module.folder / "cmd/hello/text.txt").exists()
 
 
+def test_a_text_of_a_module_is_replaced_by_ours_if_it_is_there_once(
+    module: gomod.Module, main: Path, cache: Path, progress: Progress
+) -> None:
+    write_closed(main / "cmd/hello/text.txt", "embedded ")
+    write_closed(main / "words/words.go", 'package words\n\nconst Ours, Theirs = "theirs ", "theirs"\n')
+    (module.folder / "cmd/hello/main.go").write_text(SAYS_WHAT_IS_OURS)
+    (module.folder / "amended").mkdir()
+    amended = dataclasses.replace(
+        module, embeds=("cmd/hello/text.txt",), amended={"example.test/main": "amended"}, links={}, stamps={}
+    )
+    edited = dataclasses.replace(amended, edits={"amended/words/words.go": ('"theirs "', '"ours "')})
+    folder = build(edited, cache, progress)
+    answer = subprocess.run([folder / "bin/hello"], capture_output=True, text=True, check=True)
+    assert answer.stderr == "embedded ours theirs\n"
+    with pytest.raises(Failure) as failure:
+        build(dataclasses.replace(amended, edits={"amended/words/words.go": ("theirs", "ours")}), cache, progress)
+    assert str(failure.value).startswith("amended/words/words.go of ")
+    assert "has `theirs` 2 times, where ours stands once; adapt what" in str(failure.value)
+
+
 @pytest.mark.parametrize(("release", "version"), [(None, "v1.2.3"), ("3.2.1", "3.2.1")])
 def test_charts_are_kept_in_the_version_that_upstream_publishes(
     module: gomod.Module, main: Path, cache: Path, progress: Progress, release: str | None, version: str
