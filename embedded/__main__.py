@@ -151,6 +151,8 @@ def _run(script: str, *words: str) -> int:
 
         return licences.run(as_json=arguments.json)
     if script == "up" and arguments.status:
+        if arguments.nodes:
+            parser.error("--nodes goes without --status, which changes nothing")
         from embedded.commands import status
 
         return status.show(arguments.stack)
@@ -159,7 +161,7 @@ def _run(script: str, *words: str) -> int:
             parser.error("--stack goes with --status: `pulumi up` deploys a stack of yours")
         from embedded.commands import up
 
-        return up.run(cluster_only=arguments.cluster_only, pulumi_arguments=arguments.pulumi)
+        return up.run(cluster_only=arguments.cluster_only, nodes=arguments.nodes, pulumi_arguments=arguments.pulumi)
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)

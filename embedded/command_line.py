@@ -21,6 +21,7 @@ EXAMPLES = {
         "script/up -- --diff": "with options of `pulumi up`",
         "script/up --status": "what runs, and why something isn't healthy",
         "script/up --cluster-only": "an empty cluster, for pulumi and kubectl of yours",
+        "script/up --nodes 3": "three nodes from now on; --nodes 1 goes back",
     },
     "down": {
         "script/down --keep": "stop; script/up goes on",
@@ -86,6 +87,12 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
         help="with --status: a stack of yours, on its own cluster (default: that of the embedded cluster)",
     )
     up.add_argument("--cluster-only", action="store_true", help="start the cluster, but don't run `pulumi up`")
+    up.add_argument(
+        "--nodes",
+        metavar="N",
+        type=_nodes,
+        help="how many nodes the cluster is to have from now on, 1 to 9 (default: as many as it has, at first 1)",
+    )
     up.add_argument("pulumi", nargs="*", metavar="-- PULUMI_OPTION", help="options for `pulumi up`, as -- --diff")
     down = _parser(
         "down",
@@ -273,6 +280,12 @@ def _duration(text: str) -> timedelta:
 def _count(text: str) -> int:
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"'{text}' given; allowed: a whole number from 0 on")
+    return int(text)
+
+
+def _nodes(text: str) -> int:
+    if not re.fullmatch("[1-9]", text):
+        raise argparse.ArgumentTypeError(f"'{text}' given; allowed: a whole number from 1 to 9")
     return int(text)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from embedded import interruption
 from embedded.cluster import configuration, control_groups, kernel_settings, network, pki, plan, preflight
+from embedded.cluster.kubectl import Kubectl
+from embedded.cluster.nodes import FurtherNodes
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.programs import programs
 from embedded.cluster.supervision import Supervisor
@@ -23,34 +25,50 @@ class Cluster:
     def __init__(self, state: Path) -> None:
         self.files = Files(state)
         self.supervisor = Supervisor(self.files)
+        self.further = FurtherNodes(self.files)
 
     def check(self, ports: Ports) -> None:
         """Find what would stop it; see :func:`embedded.cluster.preflight.check`."""
         preflight.check(self.files, ports, {process.pid for process in self.supervisor.processes().values()})
 
-    def start(self, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path) -> str:
-        """Start what isn't running, and wait until the API server answers; the node may need a little longer.
+    def start(self, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path, nodes: int | None = None) -> str:
+        """Start what isn't running, and wait until the API server answers; the nodes may need a little longer.
 
         Args:
             bin_dir: The toolchain's executables.
             kube_router: The one that enforces NetworkPolicies.
             ports: What the relay listens on, on 127.0.0.1.
             dockerd: The Docker Engine.
+            nodes: How many there are to be, from now on; by default as many as were.
 
         Returns:
             What was done, in a few words.
 
         Raises:
-            Failure: Something doesn't start; it names what, with its last words and its log.
+            Failure: Something doesn't start; it names what, with its last words and its log. Or nodes that are to go
+                have volumes.
         """
+        kubectl = Kubectl(bin_dir / "kubectl", self.files.kubeconfig)
+        count = nodes or self.further.count()
+        leaving = [node for node in self.further.there() if node.number > count]
+        if leaving and not self.is_answering():
+            # Their pods leave them: so all is started as it was.
+            self.start(bin_dir, kube_router, ports, dockerd, max(node.number for node in leaving))
+            self.wait_for_nodes(bin_dir)
+        if count > 1:
+            preflight.refuse_deep(self.files, preflight.DEEPEST_OF_NODES)
+        self.further.refuse_loss(leaving, kubectl)
+        self.further.record(count)
+        further = self.further.wanted(count)
+        others = [node.node for node in further]
         was_running = self.supervisor.root() is not None
         self.files.make()
         renewed = pki.provide(self.files.pki)
-        configuration.write(self.files, cni_bin=bin_dir)
-        control_groups.up()
+        configuration.write(self.files, bin_dir, others)
+        control_groups.up(plan.NODE)
         network.up(self.files)
         kernel_settings.remember(self.files)
-        wanted = programs(self.files, bin_dir, kube_router, ports, dockerd)
+        wanted = programs(self.files, bin_dir, kube_router, ports, dockerd, others)
         stopped, started = self.supervisor.start(wanted), set()
         if renewed:
             stopped |= self.supervisor.restart(program.name for program in wanted)
@@ -66,30 +84,43 @@ class Cluster:
         self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
         for program in wanted:
             run(program.name)
-        self._kubectl(bin_dir, "apply", "--server-side", "--filename", str(self.files.config / "access.yaml"))
+        kubectl.run("apply", "--server-side", "--filename", str(self.files.config / "access.yaml"))
         self.supervisor.wait(
             "containerd", self.files.containerd_socket.is_socket, "containerd doesn't listen", seconds=60
         )
-        return summary(stopped, started) if was_running else "started"
+        came = self.further.start(further, bin_dir, kube_router, kubectl)
+        self.further.remove(leaving, kubectl)
+        done = [summary(stopped, started) if was_running else "started"]
+        for what, names in (("started", came), ("removed", [node.node.name for node in leaving])):
+            if names:
+                done.append(f"{what} node{'s' if len(names) > 1 else ''} {', '.join(names)}")
+        return "; ".join(done)
 
-    def wait_for_node(self, bin_dir: Path) -> None:
+    def wait_for_nodes(self, bin_dir: Path) -> None:
         """Wait until pods can run.
 
         Raises:
-            Failure: The node isn't Ready after two minutes; with the kubelet's last words.
+            Failure: A node isn't Ready after two minutes; with the kubelet's last words.
         """
-        node = f"node/{plan.NODE}"
-        try:
-            self._kubectl(bin_dir, "wait", "--for=create", node, "--timeout=60s")
-            self._kubectl(bin_dir, "wait", "--for=condition=Ready", node, "--timeout=120s")
-        except Failure as failure:
-            log = self.files.logs / "kubelet.log"
-            raise Failure(
-                f"the node isn't Ready: {failure}", fix=self.supervisor.last_words("kubelet"), log=log
-            ) from None
+        kubectl = Kubectl(bin_dir / "kubectl", self.files.kubeconfig)
+        supervisors = {node.node.name: node.supervisor for node in self.further.wanted(self.further.count())}
+        for name, supervisor in {plan.NODE: self.supervisor, **supervisors}.items():
+            try:
+                kubectl.run("wait", "--for=create", f"node/{name}", "--timeout=60s")
+                kubectl.run("wait", "--for=condition=Ready", f"node/{name}", "--timeout=120s")
+            except Failure as failure:
+                raise Failure(
+                    f"the node {name} isn't Ready: {failure}",
+                    fix=supervisor.last_words("kubelet"),
+                    log=supervisor.log("kubelet"),
+                ) from None
         self.supervisor.wait(
             "dockerd", self.files.docker_socket.is_socket, "nothing listens for the Docker Engine", seconds=60
         )
+
+    def containerd_sockets(self) -> list[Path]:
+        """Where the containerd of each node listens."""
+        return [self.files.containerd_socket, *(node.files.containerd_socket for node in self.further.there())]
 
     def rest(self) -> None:
         """Let go of what only a build needs: the Docker Engine starts again with its next client."""
@@ -101,13 +132,14 @@ class Cluster:
 
         What all clusters of this project have in the same place stays where another clone's cluster runs.
         """
-        shared = network.link_owner() in (None, str(self.files.state))
+        owner = network.link_owner()
+        self.further.end(of_machine=owner == str(self.files.state))
         self.supervisor.stop()
         network.down(self.files)
         kernel_settings.put_back(self.files)
-        if shared:
+        if owner in (None, str(self.files.state)):
             plan.remove_own_folders()
-            control_groups.down()
+            control_groups.down(*(node.name for node in plan.all_nodes()))
         for socket in (self.files.containerd_socket, self.files.docker_socket):
             for path in (socket, socket.with_name(f"{socket.name}.ttrpc")):
                 path.unlink(missing_ok=True)
@@ -146,16 +178,6 @@ class Cluster:
             network.run_inside(self.files, ["cat", "/proc/net/tcp"]), capture_output=True, text=True, check=False
         )
         return "0100007F:094B 00000000:0000 0A" in listening.stdout  # 127.0.0.1:2379, in state LISTEN
-
-    def _kubectl(self, bin_dir: Path, *arguments: str) -> None:
-        done = subprocess.run(
-            [str(bin_dir / "kubectl"), "--kubeconfig", str(self.files.kubeconfig), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise Failure(f"kubectl {arguments[0]}: {done.stderr.strip()}", fix="run script/up again")
 
 
 def summary(stopped: Collection[str], started: Collection[str]) -> str:

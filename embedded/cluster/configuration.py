@@ -9,13 +9,14 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from embedded.cluster import plan
-from embedded.cluster.plan import Files
+from embedded.cluster import access, plan
+from embedded.cluster.plan import Files, Node
 from embedded.toolchain import system
 
 CAP_SYS_RESOURCE = 24
@@ -23,33 +24,57 @@ SENSITIVE = {
     "nodes/proxy", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "serviceaccounts/token",
     "services/proxy",
 }  # fmt: skip
-RBAC = "rbac.authorization.k8s.io"
-KUBELET_API = "system:kubelet-api-admin"
 
 
-def write(files: Files, cni_bin: Path) -> None:
-    """Write all configuration files; the same inputs give the same files.
+def write(files: Files, cni_bin: Path, further: Sequence[Node] = ()) -> None:
+    """Write all configuration files of the first node; the same inputs give the same files.
 
     Args:
         files: Where they go, and the paths they name.
         cni_bin: The folder with the CNI plugins bridge, host-local, loopback and portmap.
+        further: The nodes that there are besides.
     """
-    for user in ("kube-controller-manager", "kube-scheduler", "kube-proxy", "kube-router", "kubelet"):
+    write_node(files, cni_bin, plan.FIRST)
+    for user in ("kube-controller-manager", "kube-scheduler", "kubelet"):
         _write(files.config / f"{user}.kubeconfig", yaml.safe_dump(_kubeconfig(files.pki, user)))
     _write(files.kubeconfig, yaml.safe_dump(_kubeconfig(files.pki, "admin", embed=True)))
-    _write(files.config / "kubelet.yaml", yaml.safe_dump(_kubelet(files)))
-    _write(files.config / "kube-proxy.yaml", yaml.safe_dump(_kube_proxy(files)))
     _write(files.config / "admission.yaml", yaml.safe_dump(_admission()))
     _write(files.config / "audit-policy.yaml", yaml.safe_dump(_audit_policy()))
-    _write(files.config / "access.yaml", yaml.safe_dump_all([*_kubelet_access(), *_kube_router_access()]))
+    _write(files.config / "access.yaml", yaml.safe_dump_all(access.objects(further)))
+    encryption = files.config / "encryption.yaml"
+    if not encryption.exists():  # its key must stay the same: what etcd holds is encrypted with it
+        _write(encryption, yaml.safe_dump(_encryption()))
+
+
+def write_node(files: Files, cni_bin: Path, node: Node) -> None:
+    """Write those that each node has.
+
+    Args:
+        files: The node's.
+        cni_bin: The folder with the CNI plugins.
+        node: The node.
+    """
+    for user in ("kube-proxy", "kube-router"):
+        _write(files.config / f"{user}.kubeconfig", yaml.safe_dump(_kubeconfig(files.pki, user)))
+    _write(files.config / "kubelet.yaml", yaml.safe_dump(_kubelet(files, node)))
+    _write(files.config / "kube-proxy.yaml", yaml.safe_dump(_kube_proxy(files, node)))
     _write(files.config / "containerd.toml", _containerd(files, cni_bin))
     _write(files.config / "resolv.conf", _resolv_conf())
     cni = files.config / "cni"
     cni.mkdir(mode=0o700, exist_ok=True)
-    _write(cni / "10-bridge.conflist", json.dumps(_cni(), indent=1))
-    encryption = files.config / "encryption.yaml"
-    if not encryption.exists():  # its key must stay the same: what etcd holds is encrypted with it
-        _write(encryption, yaml.safe_dump(_encryption()))
+    _write(cni / "10-bridge.conflist", json.dumps(_cni(node), indent=1))
+
+
+def write_bootstrap(files: Files, token: str) -> None:
+    """Write the kubeconfig with which the kubelet of a further node asks for its certificate.
+
+    Args:
+        files: The node's.
+        token: The bootstrap token.
+    """
+    document = _kubeconfig(files.pki, "kubelet-bootstrap")
+    document["users"][0]["user"] = {"token": token}
+    _write(files.bootstrap_kubeconfig, yaml.safe_dump(document))
 
 
 def _kubeconfig(pki: Path, user: str, *, embed: bool = False) -> dict[str, Any]:
@@ -83,7 +108,12 @@ def _kubeconfig(pki: Path, user: str, *, embed: bool = False) -> dict[str, Any]:
     }
 
 
-def _kubelet(files: Files) -> dict[str, Any]:
+def _kubelet(files: Files, node: Node) -> dict[str, Any]:
+    certificates = (
+        {"tlsCertFile": str(files.pki / "kubelet.crt"), "tlsPrivateKeyFile": str(files.pki / "kubelet.key")}
+        if node == plan.FIRST
+        else {"rotateCertificates": True, "serverTLSBootstrap": True}
+    )
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -93,10 +123,9 @@ def _kubelet(files: Files) -> dict[str, Any]:
             "x509": {"clientCAFile": str(files.pki / "ca.crt")},
         },
         "authorization": {"mode": "Webhook"},
-        "tlsCertFile": str(files.pki / "kubelet.crt"),
-        "tlsPrivateKeyFile": str(files.pki / "kubelet.key"),
+        **certificates,
         "tlsMinVersion": "VersionTLS13",
-        "address": plan.NODE_ADDRESS,
+        "address": node.address,
         "readOnlyPort": 0,
         "enableDebuggingHandlers": True,  # logs, exec and port-forward
         "enableProfilingHandler": False,
@@ -105,7 +134,7 @@ def _kubelet(files: Files) -> dict[str, Any]:
         "resolvConf": str(files.config / "resolv.conf"),
         "containerRuntimeEndpoint": f"unix://{files.containerd_socket}",
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{plan.NODE}",  # beside, not among, the cgroups of another kubelet on this machine
+        "cgroupRoot": f"/{node.name}",  # beside, not among, the cgroups of another kubelet on this machine
         "failCgroupV1": False,
         "failSwapOn": False,
         "enforceNodeAllocatable": [],
@@ -122,15 +151,15 @@ def _kubelet(files: Files) -> dict[str, Any]:
     }
 
 
-def _kube_proxy(files: Files) -> dict[str, Any]:
+def _kube_proxy(files: Files, node: Node) -> dict[str, Any]:
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "mode": "iptables",  # nftables mode needs set types that some kernels lack
-        "clusterCIDR": plan.POD_NETWORK,
+        "clusterCIDR": node.pods,
         "clientConnection": {"kubeconfig": str(files.config / "kube-proxy.kubeconfig")},
-        "hostnameOverride": plan.NODE,
-        "bindAddress": plan.NODE_ADDRESS,
+        "hostnameOverride": node.name,
+        "bindAddress": node.address,
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
         "conntrack": {"maxPerCore": 0},  # leave the machine's own limit alone
@@ -179,33 +208,6 @@ def _audit_policy() -> dict[str, Any]:
     }
 
 
-def _kubelet_access() -> list[dict[str, Any]]:
-    """The API server's right to ask the kubelet for logs and exec: the one binding Kubernetes doesn't bring itself."""
-    return [_binding("inspiration:kube-apiserver-kubelet-client", "kube-apiserver-kubelet-client", KUBELET_API)]
-
-
-def _kube_router_access() -> list[dict[str, Any]]:
-    """The right to see what NetworkPolicies are made of."""
-    name = "inspiration:kube-router"
-    rules = [
-        {"apiGroups": [""], "resources": ["namespaces", "pods"], "verbs": ["list", "watch"]},
-        {"apiGroups": [""], "resources": ["nodes"], "resourceNames": [plan.NODE], "verbs": ["get"]},
-        {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["list", "watch"]},
-    ]
-    role = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
-    return [role, _binding(name, name, name)]
-
-
-def _binding(name: str, user: str, role: str) -> dict[str, Any]:
-    return {
-        "apiVersion": f"{RBAC}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
-        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
-    }
-
-
 def _encryption() -> dict[str, Any]:
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     return {
@@ -220,7 +222,7 @@ def _encryption() -> dict[str, Any]:
     }
 
 
-def _cni() -> dict[str, Any]:
+def _cni(node: Node) -> dict[str, Any]:
     return {
         "cniVersion": "1.0.0",
         "name": plan.NODE,
@@ -233,7 +235,7 @@ def _cni() -> dict[str, Any]:
                 "hairpinMode": True,
                 "ipam": {
                     "type": "host-local",
-                    "ranges": [[{"subnet": plan.POD_NETWORK}]],
+                    "ranges": [[{"subnet": node.pods}]],
                     "routes": [{"dst": "0.0.0.0/0"}],
                 },
             },

@@ -1,4 +1,4 @@
-"""The cgroups below which the kubelet puts its pods: made for cgroup v1 and v2, and taken away again."""
+"""The cgroups below which each kubelet puts its pods: made for cgroup v1 and v2, and taken away again."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ from pathlib import Path
 
 import psutil
 
-from embedded.cluster import plan
-
 ROOT = Path("/sys/fs/cgroup")
 
 
-def up() -> None:
-    """Make a cgroup named after the node in every hierarchy."""
+def up(node: str) -> None:
+    """Make a cgroup named after a node in every hierarchy."""
     for hierarchy in _hierarchies():
-        (hierarchy / plan.NODE).mkdir(exist_ok=True)
+        (hierarchy / node).mkdir(exist_ok=True)
         available = hierarchy / "cgroup.controllers"
         if available.exists():  # cgroup v2: what the parent hands down, the child may use
             wanted = " ".join(f"+{controller}" for controller in available.read_text().split())
-            for folder in (hierarchy, hierarchy / plan.NODE):
+            for folder in (hierarchy, hierarchy / node):
                 with contextlib.suppress(OSError):  # those of them that the kernel can't hand down
                     (folder / "cgroup.subtree_control").write_text(wanted)
 
 
-def down() -> None:
-    """Remove them, from the leaves up; their processes must have ended."""
-    for hierarchy in _hierarchies():
-        top = hierarchy / plan.NODE
+def down(*nodes: str) -> None:
+    """Remove those of nodes, from the leaves up; their processes must have ended."""
+    for top in (hierarchy / node for hierarchy in _hierarchies() for node in nodes):
         if not top.is_dir():
             continue
         folders = [folder for folder in top.rglob("*") if folder.is_dir()]

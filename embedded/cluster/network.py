@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import psutil
 
@@ -23,7 +24,8 @@ BRIDGES = Path("/proc/sys/net/bridge")
 """Settings of the kernel's module br_netfilter, for each network namespace."""
 
 COMMENT = ("-m", "comment", "--comment", "inspiration")
-RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+Rules: TypeAlias = tuple[tuple[str, str, tuple[str, ...]], ...]
+RULES: Rules = (
     # Pods reach the outside as the machine does …
     ("nat", "POSTROUTING", ("-s", plan.LINK_NETWORK, "!", "-d", plan.LINK_NETWORK, *COMMENT, "-j", "MASQUERADE")),
     ("filter", "FORWARD", ("-i", plan.INTERFACE, *COMMENT, "-j", "ACCEPT")),
@@ -45,46 +47,57 @@ def up(files: Files) -> None:
     """
     owner = refuse_another(files)
     namespace = files.network_namespace
-    if not _is_bound(namespace):
-        namespace.touch(mode=0o600)
-        _run("unshare", f"--net={namespace}", "true")
+    provide_namespace(namespace)
     if owner is None:
-        _run("ip", "link", "add", plan.INTERFACE, "type", "veth", "peer", "name", "eth0", "netns", str(namespace))
-        _run("ip", "link", "set", plan.INTERFACE, "alias", str(files.state))
-    _run("ip", "addr", "replace", f"{plan.HOST_ADDRESS}/30", "dev", plan.INTERFACE)
-    _run("ip", "link", "set", plan.INTERFACE, "up")
-    inside = ("nsenter", f"--net={namespace}")
-    _run(*inside, "ip", "link", "set", "lo", "up")
-    _run(*inside, "ip", "addr", "replace", f"{plan.NODE_ADDRESS}/30", "dev", "eth0")
-    _run(*inside, "ip", "link", "set", "eth0", "up")
-    _run(*inside, "ip", "route", "replace", "default", "via", plan.HOST_ADDRESS)
-    _run(*inside, "sh", "-c", f"echo 1 >{FORWARDING}")
-    _filter_bridges(inside)
+        run("ip", "link", "add", plan.INTERFACE, "type", "veth", "peer", "name", "eth0", "netns", str(namespace))
+        run("ip", "link", "set", plan.INTERFACE, "alias", str(files.state))
+    run("ip", "addr", "replace", f"{plan.HOST_ADDRESS}/30", "dev", plan.INTERFACE)
+    run("ip", "link", "set", plan.INTERFACE, "up")
+    connect(files, f"{plan.NODE_ADDRESS}/30", plan.HOST_ADDRESS)
     was_off = files.state / "forwarding-was-off"
     if owner is None:
         was_off.unlink(missing_ok=True)  # of a run that the machine's end has ended
     if FORWARDING.read_text().strip() == "0":
         was_off.touch()
         FORWARDING.write_text("1")
-    if not all(_succeeds("iptables", "-w", "-t", table, "-C", chain, *rule) for table, chain, rule in RULES):
-        _remove_rules()
-        # Before the machine's own, which may end in one that rejects the rest.
-        for table, chain, rule in reversed(RULES):
-            _run("iptables", "-w", "-t", table, "-I", chain, *rule)
+    provide_rules(RULES)
 
 
 def down(files: Files) -> None:
     """Take away what :func:`up` made; what is gone already is fine."""
     if link_owner() == str(files.state):
-        _succeeds("ip", "link", "delete", plan.INTERFACE)
-        _remove_rules()
+        succeeds("ip", "link", "delete", plan.INTERFACE)
+        remove_rules(RULES)
     was_off = files.state / "forwarding-was-off"
     if was_off.exists():
         FORWARDING.write_text("0")
         was_off.unlink()
-    if _is_bound(files.network_namespace):
-        _run("umount", str(files.network_namespace))
-    files.network_namespace.unlink(missing_ok=True)
+    remove_namespace(files.network_namespace)
+
+
+def provide_namespace(namespace: Path) -> None:
+    """Make a network namespace that stays until it is removed."""
+    if not _is_bound(namespace):
+        namespace.touch(mode=0o600)
+        run("unshare", f"--net={namespace}", "true")
+
+
+def remove_namespace(namespace: Path) -> None:
+    """Remove it with all that is in it."""
+    if _is_bound(namespace):
+        run("umount", str(namespace))
+    namespace.unlink(missing_ok=True)
+
+
+def connect(files: Files, address: str, gateway: str) -> None:
+    """Give a node's end of its link an address, as ``10.0.0.2/24``, and a way out."""
+    inside = run_inside(files, [])
+    run(*inside, "ip", "link", "set", "lo", "up")
+    run(*inside, "ip", "addr", "replace", address, "dev", "eth0")
+    run(*inside, "ip", "link", "set", "eth0", "up")
+    run(*inside, "ip", "route", "replace", "default", "via", gateway)
+    run(*inside, "sh", "-c", f"echo 1 >{FORWARDING}")
+    _filter_bridges(inside)
 
 
 def _filter_bridges(inside: Sequence[str]) -> None:
@@ -93,7 +106,7 @@ def _filter_bridges(inside: Sequence[str]) -> None:
     The embedded Docker Engine loads the module for it too, but it starts with its first client only.
     """
     if not BRIDGES.exists():
-        _succeeds("modprobe", "br_netfilter")
+        succeeds("modprobe", "br_netfilter")
         if not BRIDGES.exists():
             raise Failure(
                 "the kernel can't filter what passes a bridge: its module br_netfilter is missing",
@@ -101,12 +114,26 @@ def _filter_bridges(inside: Sequence[str]) -> None:
             )
         for setting in BRIDGES.glob("bridge-nf-call-*"):
             setting.write_text("0")  # for the machine's own bridges all is as it was
-    _run(*inside, "sh", "-c", f"echo 1 >{BRIDGES / 'bridge-nf-call-iptables'}")
+    run(*inside, "sh", "-c", f"echo 1 >{BRIDGES / 'bridge-nf-call-iptables'}")
 
 
-def _remove_rules() -> None:
-    for table, chain, rule in RULES:
-        while _succeeds("iptables", "-w", "-t", table, "-D", chain, *rule):
+def provide_rules(rules: Rules, *inside: str) -> None:
+    """Have firewall rules before all others, those of the machine too, which may end in one that rejects the rest.
+
+    Args:
+        rules: Each with its table and its chain.
+        inside: What a command begins with that runs in a network namespace; by default it is the machine's.
+    """
+    if not all(succeeds(*inside, "iptables", "-w", "-t", table, "-C", chain, *rule) for table, chain, rule in rules):
+        remove_rules(rules, *inside)
+        for table, chain, rule in reversed(rules):
+            run(*inside, "iptables", "-w", "-t", table, "-I", chain, *rule)
+
+
+def remove_rules(rules: Rules, *inside: str) -> None:
+    """Take away what :func:`provide_rules` made."""
+    for table, chain, rule in rules:
+        while succeeds(*inside, "iptables", "-w", "-t", table, "-D", chain, *rule):
             pass  # an interrupted start may have left it twice
 
 
@@ -141,7 +168,12 @@ def _is_bound(namespace: Path) -> bool:
     return any(mount.mountpoint == str(namespace) for mount in psutil.disk_partitions(all=True))
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run a command.
+
+    Raises:
+        Failure: It fails.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     if done.returncode != 0:
         raise Failure(
@@ -151,7 +183,8 @@ def _run(*command: str) -> None:
         )
 
 
-def _succeeds(*command: str) -> bool:
+def succeeds(*command: str) -> bool:
+    """Run a command, and tell whether it went well."""
     return subprocess.run(command, capture_output=True, check=False, env=_environment()).returncode == 0
 
 

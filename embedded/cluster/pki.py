@@ -72,6 +72,10 @@ IDENTITIES = (
 )
 
 
+PROXIES, ROUTERS = "inspiration:kube-proxies", "inspiration:kube-routers"
+"""Groups of those of the further nodes, whose names tell the node."""
+
+
 def provide(folder: Path) -> bool:
     """Make what is missing or soon to expire in ``folder``, which holds ``NAME.crt`` and ``NAME.key`` files in PEM.
 
@@ -97,6 +101,34 @@ def provide(folder: Path) -> bool:
         _write(folder / "service-accounts.key", _private_pem(key))
         changed = True
     return changed
+
+
+def provide_node(folder: Path, authority: Path, node: plan.Node) -> bool:
+    """Do the same for a further node, as if it were another machine: it has the cluster's CA, without its key.
+
+    The kubelet gets its certificates by itself: see :mod:`embedded.cluster.joining`.
+
+    Args:
+        folder: The node's.
+        authority: The cluster's.
+        node: The node.
+
+    Returns:
+        Whether anything was made.
+    """
+    ca = (authority / "ca.crt").read_bytes()
+    if not (folder / "ca.crt").exists() or (folder / "ca.crt").read_bytes() != ca:
+        for path in folder.iterdir():
+            path.unlink()  # of another authority
+        _write(folder / "ca.crt", ca)
+    identities = (
+        Identity("kube-proxy", f"inspiration:kube-proxy:{node.name}", organization=PROXIES),
+        Identity("kube-router", f"inspiration:kube-router:{node.name}", organization=ROUTERS),
+    )
+    stale = [identity for identity in identities if not _is_valid(folder / f"{identity.file}.crt")]
+    for identity in stale:
+        _write_leaf(folder, identity, authority)
+    return bool(stale)
 
 
 def _check_clock(certificate: Path) -> None:
@@ -136,9 +168,9 @@ def _write_ca(folder: Path, name: str) -> None:
     _write(folder / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def _write_leaf(folder: Path, identity: Identity) -> None:
-    ca = _parsed(folder / f"{identity.ca}.crt")
-    ca_key = serialization.load_pem_private_key((folder / f"{identity.ca}.key").read_bytes(), password=None)
+def _write_leaf(folder: Path, identity: Identity, authority: Path | None = None) -> None:
+    issuer = (authority or folder) / f"{identity.ca}.crt"
+    ca, ca_key = _parsed(issuer), serialization.load_pem_private_key(issuer.with_suffix(".key").read_bytes(), None)
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)  # noqa: S101 - only _write_ca writes this file
     key = ec.generate_private_key(ec.SECP256R1())
     names = [x509.NameAttribute(NameOID.COMMON_NAME, identity.common_name)]

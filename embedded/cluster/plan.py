@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NODE = "inspiration"
-"""The node's name, and that of the kubeconfig's context."""
+"""The first node's name, and that of the kubeconfig's context."""
 
 INTERFACE = "inspiration0"
 """The machine's end of the link to the cluster. Its address never changes, whatever network the machine is on."""
@@ -20,11 +20,21 @@ LINK_NETWORK = "10.215.0.0/30"
 HOST_ADDRESS = "10.215.0.1"
 NODE_ADDRESS = "10.215.0.2"
 POD_NETWORK = "10.213.0.0/16"
+"""Of the first node, which has it all."""
 SERVICE_NETWORK = "10.214.0.0/16"
 API_SERVICE_ADDRESS = "10.214.0.1"
 """The first address of the Service network is the API server's, by Kubernetes' own rule."""
 DNS_ADDRESS = "10.214.0.10"
 DOCKER_BRIDGE = "10.216.0.1/24"
+
+MOST_NODES = 9
+BRIDGE = "inspiration1"
+"""The machine's bridge, on which the further nodes are."""
+BRIDGE_ADDRESS, BRIDGE_NETWORK = "10.215.1.1", "10.215.1.0/24"
+ALL_PODS = "10.212.0.0/15"
+"""The pods of all nodes: the first one's, and a /24 each of the further ones in 10.212.0.0/16."""
+CLUSTER_NETWORKS = "10.212.0.0/14"
+"""Pods, Services and nodes: all that the cluster has of its own."""
 VOLUMES = Path("/run/inspiration")
 """Where the cluster sees its volumes: a bind mount of its own, so that their path doesn't name this checkout."""
 
@@ -48,12 +58,37 @@ of a cluster that was removed would be found by the next one.
 API_SERVER = f"https://{NODE_ADDRESS}:6443"
 
 
+@dataclass(frozen=True)
+class Node:
+    """A node of the cluster, in network, mount and PID namespaces of its own."""
+
+    name: str
+    """Also that of the cgroup below which its pods are: a kubelet removes what it doesn't know from there."""
+    address: str
+    pods: str
+    """The network of its pods."""
+
+
+FIRST = Node(NODE, NODE_ADDRESS, POD_NETWORK)
+"""The one with the control plane."""
+
+
+def further_node(number: int) -> Node:
+    """Return the node of a number from 2 to :data:`MOST_NODES`."""
+    return Node(f"{NODE}-{number}", f"10.215.1.{number}", f"10.212.{number}.0/24")
+
+
+def all_nodes() -> list[Node]:
+    """Return all nodes that there may be."""
+    return [FIRST, *(further_node(number) for number in range(2, MOST_NODES + 1))]
+
+
 def without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
     """``NO_PROXY`` with what is on this machine added, so that a proxy is asked for the rest only.
 
     Programs differ in which spelling they prefer: what either of them says holds, and both are set.
     """
-    here = ("localhost", "127.0.0.1", NODE_ADDRESS, POD_NETWORK, SERVICE_NETWORK, ".svc", ".cluster.local")
+    here = ("localhost", "127.0.0.1", NODE_ADDRESS, CLUSTER_NETWORKS, ".svc", ".cluster.local")
     names = ("NO_PROXY", "no_proxy")
     given = [part for name in names for part in environment.get(name, "").split(",") if part]
     return dict.fromkeys(names, ",".join(dict.fromkeys([*given, *here])))
@@ -101,6 +136,20 @@ class Files:
     state: Path
 
     @property
+    def record(self) -> Path:
+        """How many nodes the cluster has, where that was said."""
+        return self.state / "cluster.json"
+
+    @property
+    def nodes(self) -> Path:
+        """The folders of the further nodes."""
+        return self.state / "nodes"
+
+    def node(self, number: int) -> Files:
+        """Where a further node keeps what it has, as if it were a machine of its own."""
+        return Files(self.nodes / str(number))
+
+    @property
     def pki(self) -> Path:
         """Certificates and keys."""
         return self.state / "pki"
@@ -109,6 +158,11 @@ class Files:
     def config(self) -> Path:
         """Configuration files, written anew at each start."""
         return self.state / "config"
+
+    @property
+    def bootstrap_kubeconfig(self) -> Path:
+        """With what the kubelet of a further node asks for its certificate, while it has none."""
+        return self.config / "bootstrap-kubelet.kubeconfig"
 
     @property
     def logs(self) -> Path:

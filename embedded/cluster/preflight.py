@@ -16,6 +16,8 @@ LONGEST_SOCKET_PATH = 107
 """Bytes of a UNIX socket's path, by ``sockaddr_un`` in the kernel's interface."""
 
 DEEPEST_SOCKET = "data/docker/exec/libnetwork/0123456789ab.sock"
+DEEPEST_OF_NODES = "nodes/2/data/kubelet/pod-resources/kubelet.sock"
+"""That of a further node."""
 
 
 def check(files: Files, ports: Ports, own: Collection[int]) -> None:
@@ -30,11 +32,7 @@ def check(files: Files, ports: Ports, own: Collection[int]) -> None:
         Failure: With the other cluster, or with every port that is held, the program that holds it, and the config key
             that changes it.
     """
-    if len(os.fsencode(files.state / DEEPEST_SOCKET)) > LONGEST_SOCKET_PATH:
-        raise Failure(
-            f"the path {files.state} is too long for the sockets in it",
-            fix="keep the state elsewhere: export INSPIRATION_STATE=/var/lib/inspiration",
-        )
+    refuse_deep(files, DEEPEST_SOCKET)
     # First, since what holds the ports would be that cluster's relay.
     network.refuse_another(files)
     taken = [
@@ -44,6 +42,19 @@ def check(files: Files, ports: Ports, own: Collection[int]) -> None:
     ]
     if taken:
         raise Failure("; ".join(taken), fix="nothing was changed")
+
+
+def refuse_deep(files: Files, socket: str) -> None:
+    """Check that a socket can be so far down in the state folder.
+
+    Raises:
+        Failure: It can't.
+    """
+    if len(os.fsencode(files.state / socket)) > LONGEST_SOCKET_PATH:
+        raise Failure(
+            f"the path {files.state} is too long for the sockets in it",
+            fix="keep the state elsewhere: export INSPIRATION_STATE=/var/lib/inspiration",
+        )
 
 
 def refuse_without_root() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded.cluster import plan
-from embedded.cluster.plan import Files, Ports
+from embedded.cluster.plan import Files, Node, Ports
 from embedded.toolchain.system import SYSTEM_PATH
 
 
@@ -32,8 +32,10 @@ SMALL_HEAP = {"GOGC": "20"}
 """A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""
 
 
-def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path) -> list[Program]:
-    """All processes of the cluster.
+def programs(
+    files: Files, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path, further: Sequence[Node] = ()
+) -> list[Program]:
+    """All processes of the first node, and of the machine.
 
     Args:
         files: Where configuration, certificates and data are.
@@ -41,36 +43,32 @@ def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, docke
         kube_router: The one that enforces NetworkPolicies.
         ports: What the relay listens on, on 127.0.0.1.
         dockerd: The Docker Engine.
+        further: The nodes that there are besides.
     """
     kube = str(bin_dir / "kube")
+    containerd, *others = node_programs(files, bin_dir, kube_router, plan.FIRST)
+    addresses = [node.address for node in (plan.FIRST, *further)]
     return [
         Program("etcd", [kube, "etcd", *_etcd(files)], environment=SMALL_HEAP),
+        containerd,
         Program(
-            "containerd",
-            [str(bin_dir / "containerd"), "--config", str(files.config / "containerd.toml")],
-            # Its own shim before that of a containerd that the machine has.
-            environment={**SMALL_HEAP, "PATH": f"{bin_dir}:{SYSTEM_PATH}"},
+            "kube-apiserver",
+            [kube, "kube-apiserver", *_apiserver(files), *(["--enable-bootstrap-token-auth"] if further else [])],
+            environment=SMALL_HEAP,
         ),
-        Program("kube-apiserver", [kube, "kube-apiserver", *_apiserver(files)], environment=SMALL_HEAP),
         Program(
             "kube-controller-manager",
             [kube, "kube-controller-manager", *_controller_manager(files)],
             environment=SMALL_HEAP,
         ),
         Program("kube-scheduler", [kube, "kube-scheduler", *_scheduler(files)], environment=SMALL_HEAP),
-        Program("kubelet", [kube, "kubelet", *_kubelet(files)], environment=SMALL_HEAP),
-        Program(
-            "kube-proxy",
-            [kube, "kube-proxy", "--config", str(files.config / "kube-proxy.yaml")],
-            environment=SMALL_HEAP,
-        ),
-        Program("kube-router", [str(kube_router), *_kube_router(files)], environment=SMALL_HEAP),
+        *others,
         Program(
             "relay",
             [
                 str(bin_dir / "relay"),
                 *(
-                    f"127.0.0.1:{port}={plan.NODE_ADDRESS}:{on_node}"
+                    f"127.0.0.1:{port}={','.join(f'{address}:{on_node}' for address in addresses)}"
                     for port, on_node in sorted(ports.on_node().items())
                 ),
             ],
@@ -81,6 +79,33 @@ def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, docke
             [str(bin_dir / "activate"), str(files.docker_socket), str(dockerd), *_dockerd(files)],
             environment=SMALL_HEAP,
         ),
+    ]
+
+
+def node_programs(files: Files, bin_dir: Path, kube_router: Path, node: Node) -> list[Program]:
+    """The processes that each node has, in the order in which they are started; containerd is the first.
+
+    Args:
+        files: The node's.
+        bin_dir: The toolchain's executables.
+        kube_router: The one that enforces NetworkPolicies.
+        node: The node.
+    """
+    kube = str(bin_dir / "kube")
+    return [
+        Program(
+            "containerd",
+            [str(bin_dir / "containerd"), "--config", str(files.config / "containerd.toml")],
+            # Its own shim before that of a containerd that the machine has.
+            environment={**SMALL_HEAP, "PATH": f"{bin_dir}:{SYSTEM_PATH}"},
+        ),
+        Program("kubelet", [kube, "kubelet", *_kubelet(files, node)], environment=SMALL_HEAP),
+        Program(
+            "kube-proxy",
+            [kube, "kube-proxy", "--config", str(files.config / "kube-proxy.yaml")],
+            environment=SMALL_HEAP,
+        ),
+        Program("kube-router", [str(kube_router), *_kube_router(files, node)], environment=SMALL_HEAP),
     ]
 
 
@@ -192,20 +217,23 @@ def _scheduler(files: Files) -> list[str]:
     ]
 
 
-def _kubelet(files: Files) -> list[str]:
+def _kubelet(files: Files, node: Node) -> list[str]:
+    # That of the first node has been given its certificate.
+    joins = [f"--bootstrap-kubeconfig={files.bootstrap_kubeconfig}", f"--cert-dir={files.pki}"]
     return [
         f"--config={files.config / 'kubelet.yaml'}",
         f"--kubeconfig={files.config / 'kubelet.kubeconfig'}",
         f"--root-dir={files.data / 'kubelet'}",
-        f"--hostname-override={plan.NODE}",
-        f"--node-ip={plan.NODE_ADDRESS}",
+        f"--hostname-override={node.name}",
+        f"--node-ip={node.address}",
+        *(joins if node != plan.FIRST else []),
     ]
 
 
-def _kube_router(files: Files) -> list[str]:
+def _kube_router(files: Files, node: Node) -> list[str]:
     return [
         f"--kubeconfig={files.config / 'kube-router.kubeconfig'}",
-        f"--node={plan.NODE}",
+        f"--node={node.name}",
         f"--service-cluster-ip-range={plan.SERVICE_NETWORK}",
     ]
 

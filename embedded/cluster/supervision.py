@@ -138,7 +138,7 @@ class Supervisor:
             rpc.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
             raise Failure(
-                f"{name} doesn't start: {fault.faultString}", fix=self.last_words(name), log=self._log(name)
+                f"{name} doesn't start: {fault.faultString}", fix=self.last_words(name), log=self.log(name)
             ) from None
         return True
 
@@ -183,7 +183,7 @@ class Supervisor:
                 raise Failure(
                     f"{what} after {seconds:.0f} s ({name} is {state.lower()})",
                     fix=self.last_words(name),
-                    log=self._log(name),
+                    log=self.log(name),
                 )
             time.sleep(POLL_SECONDS)
 
@@ -210,7 +210,7 @@ class Supervisor:
 
     def last_words(self, name: str) -> str:
         """The last lines that a program logged."""
-        log = self._log(name)
+        log = self.log(name)
         if not log.exists() or not log.stat().st_size:
             return "it logged nothing"
         lines = log.read_text(errors="replace").splitlines()
@@ -258,7 +258,8 @@ class Supervisor:
         transport = SupervisorTransport(None, None, f"unix://{self._files.supervisor_socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
-    def _log(self, name: str) -> Path:
+    def log(self, name: str) -> Path:
+        """Where a program's output goes."""
         return self._files.logs / f"{name}.log"
 
     def _configuration(self, programs: list[Program]) -> str:
@@ -293,7 +294,7 @@ startretries=1000
 startsecs=1
 stopwaitsecs={program.stop_seconds}
 redirect_stderr=true
-stdout_logfile={self._log(program.name)}
+stdout_logfile={self.log(program.name)}
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=2
 """

@@ -38,11 +38,12 @@ PULUMI_HOME = stack.home(STATE)
 PYTHON = Path(sys.executable)
 
 
-def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
+def run(*, cluster_only: bool, nodes: int | None, pulumi_arguments: Sequence[str]) -> int:
     """Set up what is missing and put the site on the cluster.
 
     Args:
         cluster_only: Don't run ``pulumi up``.
+        nodes: How many nodes the cluster is to have; by default as many as it has.
         pulumi_arguments: Further options for it.
 
     Returns:
@@ -61,7 +62,14 @@ def run(*, cluster_only: bool, pulumi_arguments: Sequence[str]) -> int:
     with exclusive(progress.console):
         cluster.check(ports)
         return _run(
-            progress, cluster, ports, switched_on, named, cluster_only=cluster_only, pulumi_arguments=pulumi_arguments
+            progress,
+            cluster,
+            ports,
+            switched_on,
+            named,
+            cluster_only=cluster_only,
+            nodes=nodes,
+            pulumi_arguments=pulumi_arguments,
         )
 
 
@@ -87,6 +95,7 @@ def _run(
     named: Sequence[str],
     *,
     cluster_only: bool,
+    nodes: int | None,
     pulumi_arguments: Sequence[str],
 ) -> int:
     modules = addons.modules(switched_on)
@@ -95,7 +104,7 @@ def _run(
     environment = _connect(tools, cluster, docker_host)
     dev, code = stack.Stack(PROJECT, STATE, environment), 0
     with OfficialDownloads(tools.pulumi, PULUMI_HOME, PYTHON) as downloads:
-        _set_up(progress, tools, cluster, ports, docker_host, switched_on, named)
+        _set_up(progress, tools, cluster, ports, docker_host, switched_on, named, nodes)
         dev.select()
         if not cluster_only:
             with progress.stage("pulumi up", live=False) as stage:
@@ -148,14 +157,15 @@ def _set_up(
     docker_host: str,
     switched_on: Mapping[str, Any],
     named: Sequence[str],
+    nodes: int | None,
 ) -> None:
     """Start the cluster, load its images and install the plugins, side by side where one doesn't need the other."""
 
     def start() -> None:
         with progress.stage("Cluster") as stage:
-            result = cluster.start(tools.bin, tools.kube_router, ports, tools.dockerd)
-            stage.update("waiting for the node")
-            cluster.wait_for_node(tools.bin)
+            result = cluster.start(tools.bin, tools.kube_router, ports, tools.dockerd, nodes)
+            stage.update("waiting for the nodes")
+            cluster.wait_for_nodes(tools.bin)
             stage.result = result
 
     def plugins() -> None:
@@ -171,14 +181,15 @@ def _set_up(
         for step in steps:
             step.result()
     with progress.stage("Load images") as stage, ThreadPoolExecutor() as threads:
-        socket = cluster.files.containerd_socket
-        for_pods = threads.submit(
-            load_into_containerd, tools.bin / "ctr", socket, [archives[image.name] for image in pods]
-        )
+        for_pods = [
+            threads.submit(load_into_containerd, tools.bin / "ctr", socket, [archives[image.name] for image in pods])
+            for socket in cluster.containerd_sockets()
+        ]
         with contextlib.closing(_engine(docker_host, cluster.files.logs / "dockerd.log")) as client:
             for_builds = [archives[image.name] for image in always] + [bases.tagged(name, archives) for name in named]
             loaded = load_into_docker(client, for_builds)
-        loaded += for_pods.result()
+        for on_node in for_pods:
+            loaded += on_node.result()
         stage.result = f"{len(loaded)} loaded" if loaded else "there already"
 
 

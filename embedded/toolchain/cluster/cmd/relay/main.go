@@ -1,11 +1,14 @@
-// Command relay forwards TCP connections to the cluster's network namespace. It
+// Command relay forwards TCP connections to the cluster's network namespaces. It
 // is a real listener, so that another program that wants the same port is told.
 //
-// While nothing answers at a target, as when a pod is replaced, it holds new
+// Of several targets, as on several nodes, a connection goes to the one that
+// answered last, and to another one where that is gone.
+//
+// While nothing answers at any target, as when a pod is replaced, it holds new
 // connections and asks again, so that clients wait a moment and aren't refused.
 //
-// Usage: relay [-wait DURATION] LISTEN=TARGET [LISTEN=TARGET ...], each an
-// address host:port.
+// Usage: relay [-wait DURATION] LISTEN=TARGET[,TARGET ...] [LISTEN=TARGET ...],
+// each an address host:port.
 package main
 
 import (
@@ -15,6 +18,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/inetaf/tcpproxy"
@@ -25,6 +29,8 @@ const (
 	attempt  = 2 * time.Second
 	minPause = 50 * time.Millisecond
 	maxPause = 500 * time.Millisecond
+	// How long one target is asked alone: the Connection Attempt Delay of RFC 8305.
+	headStart = 250 * time.Millisecond
 )
 
 func main() {
@@ -32,12 +38,13 @@ func main() {
 	flag.Parse()
 	var proxy tcpproxy.Proxy
 	for _, route := range flag.Args() {
-		listen, target, found := strings.Cut(route, "=")
+		listen, targets, found := strings.Cut(route, "=")
 		if !found {
 			fmt.Fprintf(os.Stderr, "relay: %q is not LISTEN=TARGET, as 127.0.0.1:80=10.0.0.2:80\n", route)
 			os.Exit(2)
 		}
-		proxy.AddRoute(listen, &tcpproxy.DialProxy{Addr: target, DialTimeout: *wait, DialContext: dial})
+		to := &choice{targets: strings.Split(targets, ",")}
+		proxy.AddRoute(listen, &tcpproxy.DialProxy{Addr: targets, DialTimeout: *wait, DialContext: to.dial})
 	}
 	if err := proxy.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "relay:", err)
@@ -45,11 +52,16 @@ func main() {
 	}
 }
 
-// dial connects to address, as often as it takes until ctx is done.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: attempt}
+// choice is among targets that are equally good.
+type choice struct {
+	targets []string
+	last    atomic.Int32 // the one that answered last
+}
+
+// dial connects to one of the targets, as often as it takes until ctx is done.
+func (c *choice) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
-		connection, err := dialer.DialContext(ctx, network, address)
+		connection, err := c.first(ctx, network)
 		if err == nil {
 			return connection, nil
 		}
@@ -57,6 +69,60 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 		case <-ctx.Done():
 			return nil, err
 		case <-time.After(pause):
+		}
+	}
+}
+
+type answer struct {
+	target     int
+	connection net.Conn
+	err        error
+}
+
+// first asks the targets in turn, the next one as soon as one refuses, or when it has had its head start, and returns
+// the first connection.
+func (c *choice) first(ctx context.Context, network string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	answers, asked, open := make(chan answer, len(c.targets)), 0, 0
+	defer func() {
+		cancel()
+		go func(open int) { // those that answer too late
+			for ; open > 0; open-- {
+				if late := <-answers; late.err == nil {
+					late.connection.Close()
+				}
+			}
+		}(open)
+	}()
+	dialer, begin := net.Dialer{Timeout: attempt}, int(c.last.Load())
+	ask := func() {
+		if asked == len(c.targets) {
+			return
+		}
+		target := (begin + asked) % len(c.targets)
+		asked, open = asked+1, open+1
+		go func() {
+			connection, err := dialer.DialContext(ctx, network, c.targets[target])
+			answers <- answer{target, connection, err}
+		}()
+	}
+	next := time.NewTicker(headStart)
+	defer next.Stop()
+	ask()
+	for {
+		select {
+		case came := <-answers:
+			open--
+			if came.err == nil {
+				c.last.Store(int32(came.target))
+				return came.connection, nil
+			}
+			ask()
+			if open == 0 {
+				return nil, came.err
+			}
+		case <-next.C:
+			ask()
 		}
 	}
 }

@@ -1,0 +1,221 @@
+"""The further nodes of the cluster: what runs on each, how it comes, and how it goes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from embedded import files, interruption
+from embedded.cluster import configuration, control_groups, joining, node_network, pki, plan
+from embedded.cluster.access import FURTHER
+from embedded.cluster.kubectl import Kubectl
+from embedded.cluster.plan import Files
+from embedded.cluster.programs import node_programs
+from embedded.cluster.supervision import Supervisor
+from embedded.errors import Failure
+
+DRAIN_SECONDS = 180
+"""As long as a pod may take to end, and another one to come in its place, many times over."""
+
+
+class FurtherNode:
+    """A node besides the first one.
+
+    Args:
+        cluster: Where the cluster keeps what it has.
+        number: From 2 on.
+    """
+
+    def __init__(self, cluster: Files, number: int) -> None:
+        self.number = number
+        self.node = plan.further_node(number)
+        self.files = cluster.node(number)
+        self.supervisor = Supervisor(self.files)
+        self._cluster = cluster
+
+    def provide(self, cni_bin: Path) -> bool:
+        """Make its folders, certificates, configuration and cgroups; tell whether its certificates are new."""
+        self.files.make()
+        renewed = pki.provide_node(self.files.pki, self._cluster.pki, self.node)
+        configuration.write_node(self.files, cni_bin, self.node)
+        control_groups.up(self.node.name)
+        return renewed
+
+    def start(self, bin_dir: Path, kube_router: Path, kubectl: Kubectl, *, renewed: bool) -> set[str]:
+        """Start what isn't running, and wait until its kubelet has its certificates.
+
+        Returns:
+            The names of the programs that were started.
+
+        Raises:
+            Failure: Something doesn't start, or the kubelet gets none; with its last words.
+        """
+        token = None if joining.is_joined(self.files) else joining.invite(self.files, kubectl)
+        wanted = node_programs(self.files, bin_dir, kube_router, self.node)
+        self.supervisor.start(wanted)
+        if renewed or token:
+            self.supervisor.restart(program.name for program in wanted[1:])
+        started = {program.name for program in wanted if self.supervisor.run(program.name)}
+        try:
+            self._wait(lambda: joining.is_joined(self.files), "gets no certificate")
+        finally:
+            if token:
+                joining.close(self.files, kubectl, token)
+        return started
+
+    def certify(self, kubectl: Kubectl) -> None:
+        """Approve the certificate that its kubelet serves with, the first one or the next one.
+
+        Raises:
+            Failure: It asks for none.
+        """
+
+        def serves() -> bool:
+            joining.approve(kubectl, [self.node])
+            return joining.is_serving(self.files)
+
+        self._wait(serves, "has no certificate to serve with")
+
+    def end(self) -> None:
+        """Stop what runs on it, and give back its network and its cgroups; its data stays."""
+        self.supervisor.stop()
+        node_network.leave(self._cluster, self.number)
+        self.files.containerd_socket.unlink(missing_ok=True)
+        self.files.containerd_socket.with_name(f"{self.files.containerd_socket.name}.ttrpc").unlink(missing_ok=True)
+
+    def _wait(self, is_ready: Any, what: str) -> None:
+        self.supervisor.wait("kubelet", is_ready, f"the kubelet of {self.node.name} {what}", seconds=60)
+
+
+class FurtherNodes:
+    """Those of a cluster.
+
+    Args:
+        cluster: Where it keeps what it has.
+    """
+
+    def __init__(self, cluster: Files) -> None:
+        self._cluster = cluster
+
+    def count(self) -> int:
+        """How many nodes the cluster is to have, the first one among them.
+
+        Raises:
+            Failure: The record of it can't be read.
+        """
+        try:
+            return int(json.loads(self._cluster.record.read_text())["nodes"])
+        except FileNotFoundError:
+            return 1
+        except (ValueError, LookupError, TypeError):
+            raise Failure(
+                f"{self._cluster.record} can't be read: it is damaged", fix="say how many: script/up --nodes 1"
+            ) from None
+
+    def record(self, count: int) -> None:
+        """Keep how many it is to have; of one, nothing is said."""
+        if count == 1:
+            self._cluster.record.unlink(missing_ok=True)
+        else:
+            files.replace(self._cluster.record, json.dumps({"nodes": count}))
+
+    def wanted(self, count: int) -> list[FurtherNode]:
+        """Those of a cluster of ``count`` nodes."""
+        return [FurtherNode(self._cluster, number) for number in range(2, count + 1)]
+
+    def there(self) -> list[FurtherNode]:
+        """Those that have a folder, wanted or not."""
+        folders = self._cluster.nodes.glob("[2-9]") if self._cluster.nodes.exists() else ()
+        return [FurtherNode(self._cluster, int(folder.name)) for folder in sorted(folders)]
+
+    def start(self, nodes: Sequence[FurtherNode], bin_dir: Path, kube_router: Path, kubectl: Kubectl) -> list[str]:
+        """Start what isn't running of nodes; the API server answers.
+
+        Returns:
+            Names of the nodes that something was started on.
+
+        Raises:
+            Failure: Something doesn't start, or a kubelet gets no certificate.
+        """
+        if not nodes:
+            return []
+        renewed = {node.number: node.provide(bin_dir) for node in nodes}
+        node_network.up(self._cluster, [node.number for node in nodes])
+        started = []
+        for node in nodes:
+            interruption.check()
+            if node.start(bin_dir, kube_router, kubectl, renewed=renewed[node.number]):
+                started.append(node.node.name)
+        for node in nodes:
+            node.certify(kubectl)
+        return started
+
+    def refuse_loss(self, leaving: Sequence[FurtherNode], kubectl: Kubectl) -> None:
+        """Refuse to let nodes go with the volumes that are on them.
+
+        Raises:
+            Failure: There are some.
+        """
+        if not leaving:
+            return
+        names = {node.node.name for node in leaving}
+        held = [
+            f"{claim['namespace']}/{claim['name']} on {', '.join(sorted(names & nodes))}"
+            for volume in kubectl.objects("persistentvolumes")
+            if (claim := volume["spec"].get("claimRef")) and names & (nodes := nodes_of(volume))
+        ]
+        if held:
+            raise Failure(
+                f"the volumes of these claims are on nodes that are to go, and would be lost: {'; '.join(held)}",
+                fix="keep the nodes, or delete the claims with the pods that use them: kubectl delete pvc",
+            )
+
+    def remove(self, leaving: Sequence[FurtherNode], kubectl: Kubectl) -> None:
+        """Drain nodes, take them out of the cluster, and remove all that they had; the pods go to the other nodes.
+
+        Raises:
+            Failure: A pod can't leave; nothing is lost.
+        """
+        if not leaving:
+            return
+        known = {each["metadata"]["name"] for each in kubectl.objects("nodes")}
+        names = [node.node.name for node in leaving if node.node.name in known]
+        # Of one that doesn't run, Kubernetes removes the pods with the node.
+        if living := [node.node.name for node in leaving if node.node.name in names and node.supervisor.root()]:
+            kubectl.run(
+                "drain", *living, "--ignore-daemonsets", "--delete-emptydir-data", "--force",
+                f"--timeout={DRAIN_SECONDS}s",
+            )  # fmt: skip
+        if names:
+            kubectl.run("delete", "node", *names)
+        for node in leaving:
+            node.end()
+            control_groups.down(node.node.name)
+            shutil.rmtree(node.files.state)
+        if not self.there():
+            node_network.down(self._cluster)
+            bindings = [f"inspiration:{name}" for name in FURTHER]
+            kubectl.run("delete", "clusterrolebinding", *bindings, "--ignore-not-found")
+            self._cluster.nodes.rmdir()
+
+    def end(self, *, of_machine: bool) -> None:
+        """Stop all, and give the machine back what it has of their network, if that is this cluster's."""
+        for node in self.there():
+            node.end()
+        if of_machine:
+            node_network.down()
+
+
+def nodes_of(volume: dict[str, Any]) -> set[str]:
+    """Names of the nodes that a volume is tied to; none where any node may have it."""
+    required = ((volume["spec"].get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms") or ()
+    return {
+        value
+        for term in required
+        for expression in term.get("matchExpressions") or ()
+        if expression["key"] == "kubernetes.io/hostname" and expression["operator"] == "In"
+        for value in expression["values"]
+    }
