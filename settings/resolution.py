@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from components.addons import ADDONS, NAMESPACES
 from components.addons.addon import Detectable
+from components.addons.dns import DNS
 from components.addons.ingress import DEFAULT_CLASS, INGRESS
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
 from components.addons.metrics_server import METRICS_SERVER
@@ -56,6 +57,9 @@ def resolve(settings: Settings, facts: ClusterFacts) -> Settings:
         raise SettingsError(problems)
     if registry := addons.of(REGISTRY):
         addons = addons.replaced(REGISTRY, source_ranges=admitted(registry, facts))
+    if (dns := addons.of(DNS)) and dns.replicas is None:
+        # Without it no name is found: where one node is gone, another one answers.
+        addons = addons.replaced(DNS, replicas=2 if len(facts.nodes) > 1 else 1)
     return settings.model_copy(
         update={
             "addons": addons,

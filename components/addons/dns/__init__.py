@@ -28,7 +28,11 @@ class DnsOptions(Detectable):
         Field(alias="clusterIP", description="IP address of its Service: the kubelets' clusterDNS"),
         Default("the tenth address of the Service range"),
     ] = None
-    replicas: Replicas = Field(default=1, description="pods")
+    replicas: Annotated[
+        Replicas | None,
+        Allowed("a whole number from 1 to 10"),
+        Default("1; where there are several nodes, 2"),
+    ] = Field(default=None, description="pods")
     upstream: Annotated[list[Address] | None, Allowed("a list of IP addresses"), Default("those of the node")] = Field(
         default=None, description="nameservers that are asked for other names; an empty list: there are no others"
     )

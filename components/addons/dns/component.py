@@ -58,7 +58,7 @@ class Dns(pulumi.ComponentResource):
         )
         deployment = Deployment(
             f"{name}-deployment",
-            **deployment_args(config.metadata.name, account.metadata.name, options.replicas, configured),
+            **deployment_args(config.metadata.name, account.metadata.name, options.replicas or 1, configured),
             # Without its rights CoreDNS isn't ready; Pulumi can't see that from the fields.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[cluster_role_binding]),
         )

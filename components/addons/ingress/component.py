@@ -141,6 +141,11 @@ def arguments(options: IngressOptions) -> list[str]:
         f"{provider}.httpsEntryPoint=websecure",
         # Without it no Ingress gets a status, and Pulumi waits for one.
         f"{provider}.publishStatusAddress={options.address}",
+        # A pod of a node that is gone answers nothing, and is asked until Kubernetes sees that, after some 50 s: wait
+        # for so many seconds only, then ask the next one. That is the next for whoever asks, so that all of three
+        # attempts, the default, often meet the same pod.
+        f"{provider}.proxyConnectTimeout=1",
+        f"{provider}.proxyNextUpstreamTries=10",
     ]
 
 
