@@ -79,6 +79,8 @@ class Cluster:
 
         for name in ("etcd", "containerd", "relay", "dockerd"):
             run(name)
+        if "relay" not in started:
+            self.supervisor.reload("relay")
         self.supervisor.wait("etcd", self._etcd_listens, "etcd doesn't listen", seconds=60)
         run("kube-apiserver")
         self.supervisor.wait("kube-apiserver", self.is_answering, "the API server isn't ready", seconds=120)
@@ -133,7 +135,7 @@ class Cluster:
         What all clusters of this project have in the same place stays where another clone's cluster runs.
         """
         owner = network.link_owner()
-        self.further.end(of_machine=owner == str(self.files.state))
+        self.further.end()
         self.supervisor.stop()
         network.down(self.files)
         kernel_settings.put_back(self.files)

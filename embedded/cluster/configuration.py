@@ -19,6 +19,8 @@ from embedded.cluster import access, plan
 from embedded.cluster.plan import Files, Node
 from embedded.toolchain import system
 
+NODES = "nodes.txt"
+"""The addresses of the nodes, for the relay, which reads it again when it is told to."""
 CAP_SYS_RESOURCE = 24
 SENSITIVE = {
     "nodes/proxy", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "serviceaccounts/token",
@@ -35,6 +37,7 @@ def write(files: Files, cni_bin: Path, further: Sequence[Node] = ()) -> None:
         further: The nodes that there are besides.
     """
     write_node(files, cni_bin, plan.FIRST)
+    _write(files.config / NODES, "".join(f"{node.address}\n" for node in (plan.FIRST, *further)))
     for user in ("kube-controller-manager", "kube-scheduler", "kubelet"):
         _write(files.config / f"{user}.kubeconfig", yaml.safe_dump(_kubeconfig(files.pki, user)))
     _write(files.kubeconfig, yaml.safe_dump(_kubeconfig(files.pki, "admin", embed=True)))

@@ -152,9 +152,9 @@ def refuse_another(files: Files) -> str | None:
     return owner
 
 
-def link_owner() -> str | None:
+def link_owner(interface: str = plan.INTERFACE) -> str | None:
     """The state folder of the cluster that the machine's link belongs to; None without a link."""
-    command = ["ip", "-json", "link", "show", plan.INTERFACE]
+    command = ["ip", "-json", "link", "show", interface]
     try:
         shown = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:

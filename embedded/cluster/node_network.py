@@ -45,6 +45,7 @@ def up(files: Files, numbers: Collection[int]) -> None:
     """
     if not succeeds("ip", "link", "show", BRIDGE):
         run("ip", "link", "add", BRIDGE, "type", "bridge")
+        run("ip", "link", "set", BRIDGE, "alias", str(files.state))
     run("ip", "addr", "replace", f"{plan.BRIDGE_ADDRESS}/24", "dev", BRIDGE, "noprefixroute")
     run("ip", "link", "set", BRIDGE, "up")
     run("sh", "-c", PATIENCE.format(BRIDGE))
@@ -68,17 +69,14 @@ def leave(files: Files, number: int) -> None:
     succeeds("ip", "link", "delete", _port(number))
 
 
-def down(files: Files | None = None) -> None:
-    """Take away what the machine has; the nodes have left.
-
-    Args:
-        files: The cluster's, if the first node stays: that has something, too.
-    """
+def down(files: Files) -> None:
+    """Take away what the machine and the first node have, where it is this cluster's; the others have left."""
+    if str(files.state) not in (network.link_owner(BRIDGE), network.link_owner()):
+        return
     succeeds("ip", "link", "delete", BRIDGE)
     network.remove_rules(RULES)
-    if files:
-        succeeds("ip", "route", "delete", plan.POD_NETWORK, "dev", plan.INTERFACE)
-        network.remove_rules(NODE_RULES, *network.run_inside(files, []))
+    succeeds("ip", "route", "delete", plan.POD_NETWORK, "dev", plan.INTERFACE)
+    network.remove_rules(NODE_RULES, *network.run_inside(files, []))
 
 
 def _join(files: Files, number: int) -> None:

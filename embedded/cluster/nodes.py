@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from embedded import files, interruption
-from embedded.cluster import configuration, control_groups, joining, node_network, pki, plan
+from embedded.cluster import configuration, control_groups, joining, node_network, pki, plan, volumes
 from embedded.cluster.access import FURTHER
 from embedded.cluster.kubectl import Kubectl
 from embedded.cluster.plan import Files
@@ -154,27 +154,28 @@ class FurtherNodes:
         return started
 
     def refuse_loss(self, leaving: Sequence[FurtherNode], kubectl: Kubectl) -> None:
-        """Refuse to let nodes go with the volumes that are on them.
+        """Refuse to let nodes go with volumes that can't be moved.
 
         Raises:
             Failure: There are some.
         """
         if not leaving:
             return
-        names = {node.node.name for node in leaving}
         held = [
-            f"{claim['namespace']}/{claim['name']} on {', '.join(sorted(names & nodes))}"
-            for volume in kubectl.objects("persistentvolumes")
-            if (claim := volume["spec"].get("claimRef")) and names & (nodes := nodes_of(volume))
+            f"{volumes.claim_of(each)} on {' and '.join(sorted(volumes.nodes_of(each)))}"
+            for each in volumes.on([node.node.name for node in leaving], kubectl)
+            if volumes.folder_of(each) is None
         ]
         if held:
             raise Failure(
-                f"the volumes of these claims are on nodes that are to go, and would be lost: {'; '.join(held)}",
-                fix="keep the nodes, or delete the claims with the pods that use them: kubectl delete pvc",
+                f"volumes that aren't of the StorageClass local-path are on nodes that are to go: {', '.join(held)}",
+                fix="keep these nodes, or delete the claims (kubectl delete pvc) with what is in the volumes",
             )
 
     def remove(self, leaving: Sequence[FurtherNode], kubectl: Kubectl) -> None:
-        """Drain nodes, take them out of the cluster, and remove all that they had; the pods go to the other nodes.
+        """Drain nodes, take them out of the cluster, and remove all that they had.
+
+        Their pods go to the other nodes, and their volumes to the first one.
 
         Raises:
             Failure: A pod can't leave; nothing is lost.
@@ -183,12 +184,26 @@ class FurtherNodes:
             return
         known = {each["metadata"]["name"] for each in kubectl.objects("nodes")}
         names = [node.node.name for node in leaving if node.node.name in known]
+        if names:
+            kubectl.run("cordon", *names)
+        volumes.finish(self._cluster, kubectl)
+        # First, since other pods may wait for those that have one: for the registry, who hasn't got its image yet.
+        for node in leaving:
+            for each in volumes.on([node.node.name], kubectl):
+                volumes.move(each, node.files, self._cluster, kubectl, dead=node.supervisor.root() is None)
         # Of one that doesn't run, Kubernetes removes the pods with the node.
         if living := [node.node.name for node in leaving if node.node.name in names and node.supervisor.root()]:
-            kubectl.run(
-                "drain", *living, "--ignore-daemonsets", "--delete-emptydir-data", "--force",
-                f"--timeout={DRAIN_SECONDS}s",
-            )  # fmt: skip
+            try:
+                kubectl.run(
+                    "drain", *living, "--ignore-daemonsets", "--delete-emptydir-data", "--force",
+                    f"--timeout={DRAIN_SECONDS}s",
+                )  # fmt: skip
+            except Failure as failure:
+                raise Failure(
+                    f"pods don't leave {' and '.join(living)}: {failure.cause.splitlines()[-1]}",
+                    fix="see with script/up --status what those wait for that are to take their place, then run this "
+                    "again",
+                ) from None
         if names:
             kubectl.run("delete", "node", *names)
         for node in leaving:
@@ -201,21 +216,8 @@ class FurtherNodes:
             kubectl.run("delete", "clusterrolebinding", *bindings, "--ignore-not-found")
             self._cluster.nodes.rmdir()
 
-    def end(self, *, of_machine: bool) -> None:
-        """Stop all, and give the machine back what it has of their network, if that is this cluster's."""
+    def end(self) -> None:
+        """Stop all, and give the machine back what it has of their network."""
         for node in self.there():
             node.end()
-        if of_machine:
-            node_network.down()
-
-
-def nodes_of(volume: dict[str, Any]) -> set[str]:
-    """Names of the nodes that a volume is tied to; none where any node may have it."""
-    required = ((volume["spec"].get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms") or ()
-    return {
-        value
-        for term in required
-        for expression in term.get("matchExpressions") or ()
-        if expression["key"] == "kubernetes.io/hostname" and expression["operator"] == "In"
-        for value in expression["values"]
-    }
+        node_network.down(self._cluster)

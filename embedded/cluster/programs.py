@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from embedded.cluster import plan
+from embedded.cluster import configuration, plan
 from embedded.cluster.plan import Files, Node, Ports
 from embedded.toolchain.system import SYSTEM_PATH
 
@@ -47,7 +47,6 @@ def programs(
     """
     kube = str(bin_dir / "kube")
     containerd, *others = node_programs(files, bin_dir, kube_router, plan.FIRST)
-    addresses = [node.address for node in (plan.FIRST, *further)]
     return [
         Program("etcd", [kube, "etcd", *_etcd(files)], environment=SMALL_HEAP),
         containerd,
@@ -67,10 +66,8 @@ def programs(
             "relay",
             [
                 str(bin_dir / "relay"),
-                *(
-                    f"127.0.0.1:{port}={','.join(f'{address}:{on_node}' for address in addresses)}"
-                    for port, on_node in sorted(ports.on_node().items())
-                ),
+                f"-hosts={files.config / configuration.NODES}",
+                *(f"127.0.0.1:{port}=:{on_node}" for port, on_node in sorted(ports.on_node().items())),
             ],
             in_cluster_network=False,
         ),

@@ -155,6 +155,11 @@ class Supervisor:
                 stopped.add(name)
         return stopped
 
+    def reload(self, name: str) -> None:
+        """Have a program that runs read its configuration again, if it is one that does so on SIGHUP."""
+        with contextlib.suppress(xmlrpc.client.Fault):  # it isn't running
+            self._rpc().signalProcess(name, "HUP")
+
     def wait(self, name: str, is_ready: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait until ``is_ready()``.
 

@@ -90,7 +90,7 @@ def test_what_the_program_would_refuse_is_refused_before_anything_is_done(
         "  inspiration:addons: {logs: {size: {secure: v1}}}\n"
     )
     with pytest.raises(Failure) as failure:
-        up.run(cluster_only=True, pulumi_arguments=[])
+        up.run(cluster_only=True, nodes=None, pulumi_arguments=[])
     assert failure.value.cause.splitlines() == [
         "the configuration is refused:",
         "inspiration:domian: unknown key; did you mean domain? allowed: kubeconfig, context, domain, prefix, sites, "

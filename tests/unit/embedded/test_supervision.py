@@ -77,8 +77,8 @@ def test_what_clusters_share_stays_while_another_one_runs(
     files: Files, place: Path, monkeypatch: pytest.MonkeyPatch, owner: str | None, others: bool
 ) -> None:
     removed = []
-    monkeypatch.setattr(network, "link_owner", lambda: owner)
-    monkeypatch.setattr(control_groups, "down", lambda: removed.append("control groups"))
+    monkeypatch.setattr(network, "link_owner", lambda *_: owner)
+    monkeypatch.setattr(control_groups, "down", lambda *_: removed.append("control groups"))
 
     Cluster(files.state).stop()
 

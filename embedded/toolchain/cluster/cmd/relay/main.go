@@ -7,8 +7,9 @@
 // While nothing answers at any target, as when a pod is replaced, it holds new
 // connections and asks again, so that clients wait a moment and aren't refused.
 //
-// Usage: relay [-wait DURATION] LISTEN=TARGET[,TARGET ...] [LISTEN=TARGET ...],
-// each an address host:port.
+// Usage: relay [-wait DURATION] [-hosts FILE] LISTEN=TARGET [LISTEN=TARGET ...],
+// each an address host:port. A target without host, as :80, is that port of
+// each host in the file, one a line. SIGHUP has the file read again.
 package main
 
 import (
@@ -17,8 +18,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/inetaf/tcpproxy"
@@ -35,16 +39,25 @@ const (
 
 func main() {
 	wait := flag.Duration("wait", 30*time.Second, "how long a connection is held while its target doesn't answer")
+	file := flag.String("hosts", "", "file with the hosts of targets that name none")
 	flag.Parse()
+	var all hosts
+	if *file != "" {
+		if err := all.read(*file); err != nil {
+			fmt.Fprintln(os.Stderr, "relay:", err)
+			os.Exit(1)
+		}
+		go all.follow(*file)
+	}
 	var proxy tcpproxy.Proxy
 	for _, route := range flag.Args() {
-		listen, targets, found := strings.Cut(route, "=")
+		listen, target, found := strings.Cut(route, "=")
 		if !found {
 			fmt.Fprintf(os.Stderr, "relay: %q is not LISTEN=TARGET, as 127.0.0.1:80=10.0.0.2:80\n", route)
 			os.Exit(2)
 		}
-		to := &choice{targets: strings.Split(targets, ",")}
-		proxy.AddRoute(listen, &tcpproxy.DialProxy{Addr: targets, DialTimeout: *wait, DialContext: to.dial})
+		to := &choice{target: target, hosts: &all}
+		proxy.AddRoute(listen, &tcpproxy.DialProxy{Addr: target, DialTimeout: *wait, DialContext: to.dial})
 	}
 	if err := proxy.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "relay:", err)
@@ -52,10 +65,54 @@ func main() {
 	}
 }
 
+// hosts are what the file has.
+type hosts struct{ atomic.Pointer[[]string] }
+
+func (h *hosts) read(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	found := strings.Fields(string(text))
+	if len(found) == 0 {
+		return fmt.Errorf("%s names no host", file)
+	}
+	h.Store(&found)
+	return nil
+}
+
+func (h *hosts) follow(file string) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGHUP)
+	for range asked {
+		if err := h.read(file); err != nil {
+			fmt.Fprintln(os.Stderr, "relay: the hosts stay as they are:", err)
+		}
+	}
+}
+
 // choice is among targets that are equally good.
 type choice struct {
-	targets []string
-	last    atomic.Int32 // the one that answered last
+	target string
+	hosts  *hosts
+	last   atomic.Pointer[string] // the one that answered last
+}
+
+// targets are those that there are now, the one that answered last first.
+func (c *choice) targets() []string {
+	if !strings.HasPrefix(c.target, ":") {
+		return []string{c.target}
+	}
+	var found []string
+	for _, host := range *c.hosts.Load() {
+		found = append(found, host+c.target)
+	}
+	if last := c.last.Load(); last != nil {
+		if at := slices.Index(found, *last); at > 0 {
+			found = append(found[at:], found[:at]...)
+		}
+	}
+	return found
 }
 
 // dial connects to one of the targets, as often as it takes until ctx is done.
@@ -74,7 +131,7 @@ func (c *choice) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 }
 
 type answer struct {
-	target     int
+	target     string
 	connection net.Conn
 	err        error
 }
@@ -83,7 +140,8 @@ type answer struct {
 // the first connection.
 func (c *choice) first(ctx context.Context, network string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	answers, asked, open := make(chan answer, len(c.targets)), 0, 0
+	targets := c.targets()
+	answers, asked, open := make(chan answer, len(targets)), 0, 0
 	defer func() {
 		cancel()
 		go func(open int) { // those that answer too late
@@ -94,15 +152,15 @@ func (c *choice) first(ctx context.Context, network string) (net.Conn, error) {
 			}
 		}(open)
 	}()
-	dialer, begin := net.Dialer{Timeout: attempt}, int(c.last.Load())
+	dialer := net.Dialer{Timeout: attempt}
 	ask := func() {
-		if asked == len(c.targets) {
+		if asked == len(targets) {
 			return
 		}
-		target := (begin + asked) % len(c.targets)
+		target := targets[asked]
 		asked, open = asked+1, open+1
 		go func() {
-			connection, err := dialer.DialContext(ctx, network, c.targets[target])
+			connection, err := dialer.DialContext(ctx, network, target)
 			answers <- answer{target, connection, err}
 		}()
 	}
@@ -114,7 +172,7 @@ func (c *choice) first(ctx context.Context, network string) (net.Conn, error) {
 		case came := <-answers:
 			open--
 			if came.err == nil {
-				c.last.Store(int32(came.target))
+				c.last.Store(&came.target)
 				return came.connection, nil
 			}
 			ask()
