@@ -19,7 +19,9 @@ from rich.text import Text
 from embedded import addons, images, stack, toolchain
 from embedded.cluster import preflight
 from embedded.cluster.cluster import Cluster
+from embedded.cluster.kubectl import Kubectl
 from embedded.cluster.plan import Ports
+from embedded.cluster.spreading import spread
 from embedded.commands import connection, dockerfiles
 from embedded.commands.exclusive import exclusive
 from embedded.errors import Failure
@@ -110,6 +112,10 @@ def _run(
             with progress.stage("pulumi up", live=False) as stage:
                 code = dev.run("up", "--stack", stack.STACK, "--yes", "--skip-preview", *pulumi_arguments)
                 stage.failed = code != 0
+            if code == 0 and cluster.came:
+                with progress.stage("Spread the pods") as stage:
+                    moved = spread(Kubectl(tools.bin / "kubectl", cluster.files.kubeconfig))
+                    stage.result = f"new ones for {', '.join(moved)}" if moved else "they are"
     if downloads.done:
         progress.console.print(f"official Pulumi plugins from the next run on: {', '.join(downloads.done)}")
     cluster.rest()
