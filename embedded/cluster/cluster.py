@@ -70,7 +70,7 @@ class Cluster:
         control_groups.up(plan.NODE)
         network.up(self.files)
         kernel_settings.remember(self.files)
-        wanted = programs(self.files, bin_dir, kube_router, ports, dockerd, others)
+        wanted = programs(self.files, bin_dir, kube_router, ports, dockerd)
         stopped, started = self.supervisor.start(wanted), set()
         if renewed:
             stopped |= self.supervisor.restart(program.name for program in wanted)

@@ -32,10 +32,8 @@ SMALL_HEAP = {"GOGC": "20"}
 """A cluster for one machine is idle most of the time: trade a little CPU for a smaller heap."""
 
 
-def programs(
-    files: Files, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path, further: Sequence[Node] = ()
-) -> list[Program]:
-    """All processes of the first node, and of the machine.
+def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path) -> list[Program]:
+    """All processes of the first node, and of the machine: the same however many nodes there are.
 
     Args:
         files: Where configuration, certificates and data are.
@@ -43,18 +41,13 @@ def programs(
         kube_router: The one that enforces NetworkPolicies.
         ports: What the relay listens on, on 127.0.0.1.
         dockerd: The Docker Engine.
-        further: The nodes that there are besides.
     """
     kube = str(bin_dir / "kube")
     containerd, *others = node_programs(files, bin_dir, kube_router, plan.FIRST)
     return [
         Program("etcd", [kube, "etcd", *_etcd(files)], environment=SMALL_HEAP),
         containerd,
-        Program(
-            "kube-apiserver",
-            [kube, "kube-apiserver", *_apiserver(files), *(["--enable-bootstrap-token-auth"] if further else [])],
-            environment=SMALL_HEAP,
-        ),
+        Program("kube-apiserver", [kube, "kube-apiserver", *_apiserver(files)], environment=SMALL_HEAP),
         Program(
             "kube-controller-manager",
             [kube, "kube-controller-manager", *_controller_manager(files)],
@@ -152,6 +145,8 @@ def _apiserver(files: Files) -> list[str]:
         f"--service-account-key-file={pki / 'service-accounts.pub'}",
         f"--service-account-signing-key-file={pki / 'service-accounts.key'}",
         "--authorization-mode=Node,RBAC",
+        # For further nodes; without one that joins, there is no token.
+        "--enable-bootstrap-token-auth",
         "--enable-admission-plugins=DenyServiceExternalIPs,EventRateLimit,NodeRestriction",
         f"--admission-control-config-file={files.config / 'admission.yaml'}",
         "--anonymous-auth=false",

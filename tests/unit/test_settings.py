@@ -166,14 +166,14 @@ def test_the_first_site_is_the_default_one_where_it_has_no_name(
     ("addons", "expected"),
     [
         ({"dns": False}, None),
-        ({"dns": True}, {"auto": False, "cluster_ip": None, "replicas": 1, "upstream": None}),
-        ({"dns": "auto"}, {"auto": True, "cluster_ip": None, "replicas": 1, "upstream": None}),
-        ({}, {"auto": True, "cluster_ip": None, "replicas": 1, "upstream": None}),
+        ({"dns": True}, {"auto": False, "cluster_ip": None, "replicas": None, "upstream": None}),
+        ({"dns": "auto"}, {"auto": True, "cluster_ip": None, "replicas": None, "upstream": None}),
+        ({}, {"auto": True, "cluster_ip": None, "replicas": None, "upstream": None}),
         ({"dns": {"replicas": 2}}, {"auto": False, "cluster_ip": None, "replicas": 2, "upstream": None}),
         ({"dns": {"auto": True, "replicas": 2}}, {"auto": True, "cluster_ip": None, "replicas": 2, "upstream": None}),
         (
             {"dns": {"clusterIP": "10.0.0.10", "upstream": ["1.1.1.1", "2606::1"]}},
-            {"auto": False, "cluster_ip": "10.0.0.10", "replicas": 1, "upstream": ["1.1.1.1", "2606::1"]},
+            {"auto": False, "cluster_ip": "10.0.0.10", "replicas": None, "upstream": ["1.1.1.1", "2606::1"]},
         ),
     ],
 )
