@@ -26,8 +26,6 @@ class Cluster:
         self.files = Files(state)
         self.supervisor = Supervisor(self.files)
         self.further = FurtherNodes(self.files)
-        self.came: list[str] = []
-        """Further nodes on which the last start has started something."""
 
     def check(self, ports: Ports) -> None:
         """Find what would stop it; see :func:`embedded.cluster.preflight.check`."""
@@ -92,10 +90,10 @@ class Cluster:
         self.supervisor.wait(
             "containerd", self.files.containerd_socket.is_socket, "containerd doesn't listen", seconds=60
         )
-        self.came = self.further.start(further, bin_dir, kube_router, kubectl)
+        came = self.further.start(further, bin_dir, kube_router, kubectl)
         self.further.remove(leaving, kubectl)
         done = [summary(stopped, started) if was_running else "started"]
-        for what, names in (("started", self.came), ("removed", [node.node.name for node in leaving])):
+        for what, names in (("started", came), ("removed", [node.node.name for node in leaving])):
             if names:
                 done.append(f"{what} node{'s' if len(names) > 1 else ''} {', '.join(names)}")
         return "; ".join(done)

@@ -122,6 +122,11 @@ class FurtherNodes:
         else:
             files.replace(self._cluster.record, json.dumps({"nodes": count}))
 
+    @property
+    def unspread(self) -> Path:
+        """A file that is there while pods haven't been spread over nodes that came."""
+        return self._cluster.nodes / "unspread"
+
     def wanted(self, count: int) -> list[FurtherNode]:
         """Those of a cluster of ``count`` nodes."""
         return [FurtherNode(self._cluster, number) for number in range(2, count + 1)]
@@ -149,6 +154,7 @@ class FurtherNodes:
             interruption.check()
             if node.start(bin_dir, kube_router, kubectl, renewed=renewed[node.number]):
                 started.append(node.node.name)
+                self.unspread.touch()
         for node in nodes:
             node.certify(kubectl)
         return started
@@ -214,7 +220,7 @@ class FurtherNodes:
             node_network.down(self._cluster)
             bindings = [f"inspiration:{name}" for name in FURTHER]
             kubectl.run("delete", "clusterrolebinding", *bindings, "--ignore-not-found")
-            self._cluster.nodes.rmdir()
+            shutil.rmtree(self._cluster.nodes)
 
     def end(self) -> None:
         """Stop all, and give the machine back what it has of their network."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 
 from embedded.cluster.supervision import Supervisor
 
 PODS = "(pods)"
-"""The row of everything that runs in containers."""
+"""How the row of everything that runs in containers begins."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class ProcessStatus:
     """Since its start."""
     memory: int
     """Proportional set size in bytes: what it shares is divided among those that share it."""
+
+    @property
+    def of_pods(self) -> bool:
+        """Whether this is what runs in containers."""
+        return self.name.startswith(PODS)
 
 
 def processes(supervisor: Supervisor) -> list[ProcessStatus]:
@@ -46,6 +51,18 @@ def processes(supervisor: Supervisor) -> list[ProcessStatus]:
     pods = [process for process in _descendants(root) if process.pid not in ours]
     rows.append(_status(PODS, f"{len(pods)} processes", None, pods))
     return rows
+
+
+def node(name: str, supervisor: Supervisor) -> list[ProcessStatus]:
+    """A further node's programs, taken together, and its pods' processes."""
+    rows = processes(supervisor)
+    if not rows:
+        return [ProcessStatus(name, "stopped", None, 0.0, 0)]
+    *programs, pods = rows
+    others = ", ".join(f"{row.name} {row.state}" for row in programs if row.state != "running")
+    memory = sum(row.memory for row in programs)
+    together = replace(programs[0], name=name, state=others or programs[0].state, memory=memory)
+    return [together, replace(pods, name=f"{PODS} of {name}")]
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

@@ -29,10 +29,13 @@ def show(stack: str | None = None) -> int:
     console = Console(highlight=False)
     if stack:
         return 0 if health.show(console, stack) else 3
-    rows = cluster_status.processes(Cluster(STATE).supervisor)
+    cluster = Cluster(STATE)
+    rows = cluster_status.processes(cluster.supervisor)
     if not rows:
         console.print("The embedded cluster isn't running: script/up starts it.")
         return 3
+    for each in cluster.further.wanted(cluster.further.count()):
+        rows += cluster_status.node(each.node.name, each.supervisor)
     table = Table(box=None, pad_edge=False)
     for heading in ("process", "state"):
         table.add_column(heading)
@@ -41,13 +44,13 @@ def show(stack: str | None = None) -> int:
     for row in rows:
         since = duration(row.seconds) if row.pid else ""
         table.add_row(row.name, row.state, str(row.pid or ""), since, _mebibytes(row.memory))
-    own = sum(row.memory for row in rows if row.name != cluster_status.PODS)
+    own = sum(row.memory for row in rows if not row.of_pods)
     table.add_section()
     table.add_row("the cluster without its pods", "", "", "", _mebibytes(own))
     table.add_row("in all", "", "", "", _mebibytes(sum(row.memory for row in rows)))
     console.print(table)
-    console.print(f"logs: {Cluster(STATE).files.logs}", end="\n\n")
-    runs = all(row.state == "running" for row in rows if row.name != cluster_status.PODS)
+    console.print(f"logs: {cluster.files.logs}", end="\n\n")
+    runs = all(row.state == "running" for row in rows if not row.of_pods)
     healthy = health.show(console)
     return 0 if runs and healthy else 3
 

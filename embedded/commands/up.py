@@ -112,9 +112,10 @@ def _run(
             with progress.stage("pulumi up", live=False) as stage:
                 code = dev.run("up", "--stack", stack.STACK, "--yes", "--skip-preview", *pulumi_arguments)
                 stage.failed = code != 0
-            if code == 0 and cluster.came:
+            if code == 0 and cluster.further.unspread.exists():
                 with progress.stage("Spread the pods") as stage:
                     moved = spread(Kubectl(tools.bin / "kubectl", cluster.files.kubeconfig))
+                    cluster.further.unspread.unlink()
                     stage.result = f"new ones for {', '.join(moved)}" if moved else "they are"
     if downloads.done:
         progress.console.print(f"official Pulumi plugins from the next run on: {', '.join(downloads.done)}")

@@ -6,6 +6,7 @@ from collections import Counter
 
 from embedded.health.api import Api, ApiError
 from embedded.health.deployed import Json, Kind
+from embedded.health.nodes import gone
 from embedded.health.readiness import condition
 from embedded.health.related import Others, default_storage_class, group_kind, ingress_services
 
@@ -67,6 +68,7 @@ def explain(api: Api, live: Json, others: Others) -> list[str]:
         causes.append(f"{failure.get('reason')}: {failure.get('message')}")
     causes += _of_kind(live, others)
     try:
+        causes += gone(api, pods)
         if any(_TAINTED in cause for cause in causes):
             causes += _taints(api)
         if pod := next((pod for pod in pods if _of_pod(pod)), None):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from embedded.health.api import Api, ApiError
 from embedded.health.causes import explain, holding
 from embedded.health.deployed import Component, Json, Object, components
+from embedded.health.nodes import unready_nodes
 from embedded.health.readiness import unready
 from embedded.health.related import look
 from settings.cluster_reader import CONNECTIONS
@@ -46,7 +48,21 @@ def inspect(deployment: Json, api: Api) -> list[tuple[Component, list[Problem]]]
     objects = list(dict.fromkeys(each for component in found for each in component.objects))
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         asked = dict(zip(objects, pool.map(lambda each: _problem(each, api), objects), strict=True))
-    return [(each, [*_told_once(each, asked), *expired(each, now)]) for each in found]
+    inspected = [(each, [*_told_once(each, asked), *expired(each, now)]) for each in found]
+    return [*inspected, *_nodes(api)]
+
+
+def _nodes(api: Api) -> Iterator[tuple[Component, list[Problem]]]:
+    """Yield the nodes as a component, if some aren't ready."""
+    with suppress(ApiError):  # who may not see them has no use for it either
+        if unready := unready_nodes(api):
+            yield (
+                Component("nodes"),
+                [
+                    Problem(f"node {name} isn't ready: {why}; on the embedded cluster, script/up starts it again")
+                    for name, why in unready.items()
+                ],
+            )
 
 
 def _problem(deployed: Object, api: Api) -> Problem | None:
