@@ -56,7 +56,7 @@ class Machine:
             settings=tuple(
                 (Path("/proc/sys") / name).read_text() for name in ("net/ipv4/ip_forward", *kernel_settings.CHANGED)
             ),
-            control_groups=frozenset(Path("/sys/fs/cgroup").glob("*/inspiration")),
+            control_groups=frozenset(Path("/sys/fs/cgroup").glob("*/inspiration*")),
             listeners=frozenset(
                 (connection.laddr.ip, connection.laddr.port)
                 for connection in psutil.net_connections(kind="tcp")

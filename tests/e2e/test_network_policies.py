@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,61 +9,13 @@ import httpx
 import pytest
 
 from components.addons.ingress import NAMESPACE as INGRESS_NAMESPACE
-from components.manifests import CONTAINER_SECURITY, POD_SECURITY
 from embedded.cluster.plan import NODE_ADDRESS, Files
 from embedded.cluster.supervision import Supervisor
 from tests.checkout import Checkout
+from tests.clients import address, apply, connects, pod
 from tests.waiting import eventually
 
 NAMESPACE = "policy-test"
-BUSYBOX = "docker.io/library/busybox:1.35.0"
-"""One of the images that every embedded cluster has."""
-
-
-def pod(name: str, namespace: str, labels: dict[str, str], *command: str) -> dict[str, Any]:
-    """A pod that no Service sends anything to, as it never is ready."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": POD_SECURITY,
-            "containers": [
-                {
-                    "name": "busybox",
-                    "image": BUSYBOX,
-                    "imagePullPolicy": "Never",
-                    "command": list(command or ("sleep", "100000")),
-                    "readinessProbe": {"exec": {"command": ["false"]}, "periodSeconds": 60},
-                    "securityContext": CONTAINER_SECURITY,
-                }
-            ],
-        },
-    }
-
-
-def apply(site: Checkout, *objects: dict[str, Any]) -> None:
-    file = site.path / "objects.json"
-    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-    try:
-        site.kubectl("apply", "-f", str(file))
-    finally:
-        file.unlink()
-
-
-def address(site: Checkout, namespace: str, *which: str) -> str:
-    """The address of a running pod."""
-
-    def found() -> list[str]:
-        listed = json.loads(site.kubectl("get", "pods", "-n", namespace, *which, "-o", "json"))
-        pods = [listed] if listed["kind"] == "Pod" else listed["items"]
-        living = [each for each in pods if "deletionTimestamp" not in each["metadata"]]
-        return [each["status"]["podIP"] for each in living if each["status"].get("phase") == "Running"]
-
-    assert eventually(lambda: bool(found()))
-    return found()[0]
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +39,6 @@ def clients(site: Checkout) -> Iterator[Checkout]:
         for each in pods[2:]:
             meta = each["metadata"]
             site.kubectl("delete", "pod", meta["name"], "-n", meta["namespace"], "--ignore-not-found", "--wait")
-
-
-def connects(site: Checkout, namespace: str, name: str, host: str, port: int) -> bool:
-    """Whether a pod gets a TCP connection to ``host``, an address."""
-    ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {host} {port} >/dev/null"
-    command = ["kubectl", "exec", "-n", namespace, name, "--", "sh", "-c", ask]
-    return site.run(*command, environment=site.environment()).returncode == 0
 
 
 def test_only_the_ingress_controller_reaches_the_sites_pods(clients: Checkout) -> None:
