@@ -1,8 +1,8 @@
 """What a cluster and its stack can't be made again without, in one file: made while the cluster runs.
 
-In it are etcd's data with the key that encrypts it, the cluster's certificates, the volumes, Pulumi's state with its
-passphrase, and the stack's configuration. What ``script/up`` makes again isn't: programs, images of addons, the
-programs' configuration.
+In it are etcd's data with the key that encrypts it, the cluster's certificates, the volumes of all nodes, Pulumi's
+state with its passphrase, and the stack's configuration. What ``script/up`` makes again isn't: programs, images of
+addons, the programs' configuration, the certificates of further nodes, which join anew.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from embedded.errors import Failure
 
 MANIFEST = "inspiration-backup.json"
 CONFIGURATION = stack.FILE
-FORMAT = 1
+FORMAT, WITH_NODES = 1, 2
+"""The second one has what an earlier version would leave out: what further nodes have."""
 ETCD = "data/etcd"
 PARTS = ("config/encryption.yaml", "data/volumes", "passphrase", "pki", "pulumi")
 """What is read where it is, relative to the state folder."""
+OF_NODES = ("cluster.json", "nodes/[2-9]/data/volumes")
+"""The same of a cluster with further nodes, as patterns."""
 
 LOCKS = "pulumi/.pulumi/locks"
 CHANGED_MEANWHILE = 1
@@ -69,13 +72,17 @@ def write(
     partial = file.with_name(f"{file.name}.partial")
     dumped = databases_dumped or contextlib.nullcontext(())
     with _temporary(state) as copied, _removed_on_failure(partial), dumped as left_out:
-        manifest = {"format": FORMAT, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+        of_nodes = _there(state, OF_NODES)
+        manifest = {
+            "format": WITH_NODES if of_nodes else FORMAT,
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
         (copied / MANIFEST).write_text(json.dumps(manifest))
         (copied / CONFIGURATION).write_text(configuration)
         with etcd_stopped:
             shutil.copytree(state / ETCD, copied / ETCD)
         # The manifest first, so that it is found without reading all.
-        there = [part for part in PARTS if (state / part).exists()]
+        there = [*_there(state, PARTS), *of_nodes]
         try:
             partial.unlink(missing_ok=True)  # of a run that was killed
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -137,10 +144,9 @@ def restore(state: Path, file: Path, configuration: str) -> datetime:
                 f"tar -xzOf {shlex.quote(str(file))} {CONFIGURATION} > {CONFIGURATION}",
             )
         with interruption.held():  # all of it or nothing
-            for part in (*PARTS, ETCD):
-                if (extracted / part).exists():
-                    (state / part).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    (extracted / part).rename(state / part)
+            for part in _there(extracted, (*PARTS, *OF_NODES, ETCD)):
+                (state / part).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (extracted / part).rename(state / part)
             interruption.say("interrupted; all of it is restored, script/up starts it")
     return made
 
@@ -159,6 +165,11 @@ def has_cluster(state: Path) -> bool:
     return any((state / part).exists() for part in (ETCD, "passphrase", "pki", "pulumi"))
 
 
+def _there(folder: Path, patterns: Sequence[str]) -> list[str]:
+    """What of these is in a folder, relative to it."""
+    return [str(path.relative_to(folder)) for each in patterns for path in sorted(folder.glob(each))]
+
+
 def _manifest(file: Path) -> datetime:
     if not file.is_file():
         raise Failure(f"there is no file {file}", fix="name one that script/backup has made")
@@ -168,7 +179,7 @@ def _manifest(file: Path) -> datetime:
     )  # fmt: skip
     try:
         manifest = json.loads(read.stdout)
-        known, made = manifest["format"] == FORMAT, datetime.fromisoformat(manifest["made"])
+        known, made = manifest["format"] in (FORMAT, WITH_NODES), datetime.fromisoformat(manifest["made"])
     except (ValueError, KeyError, TypeError):
         known = False
     if not known:

@@ -14,7 +14,9 @@ from pathlib import Path
 from embedded.errors import Failure
 
 DATA, DUMP = "data/volumes/volumes/*_postgres_postgres/15", "data/volumes/volumes/*_postgres_postgres/dump.sql"
-"""Where the addon's volume has them, relative to the state folder."""
+"""Where the addon's volume has them, relative to the folder of its node."""
+NODES = ("", "nodes/[2-9]/")
+"""The folders of the nodes, relative to the state folder, as patterns."""
 
 _DUMP = "umask 077; pg_dumpall --file=/data/dump.sql.partial; mv /data/dump.sql.partial /data/dump.sql"
 
@@ -33,7 +35,7 @@ def dumped(state: Path, environment: Mapping[str, str]) -> Iterator[Sequence[str
     Raises:
         Failure: There are databases, and they can't be dumped.
     """
-    found = [str(path.relative_to(state)) for path in state.glob(DATA)]
+    found = [str(path.relative_to(state)) for node in NODES for path in state.glob(node + DATA)]
     if not found:
         yield ()
         return
@@ -48,5 +50,5 @@ def dumped(state: Path, environment: Mapping[str, str]) -> Iterator[Sequence[str
             raise Failure(f"the databases can't be dumped: {reason}", fix="see script/up --status, then run this again")
         yield found
     finally:
-        for dump in (*state.glob(DUMP), *state.glob(f"{DUMP}.partial")):
+        for dump in (path for node in NODES for name in (DUMP, f"{DUMP}.partial") for path in state.glob(node + name)):
             dump.unlink()

@@ -55,6 +55,25 @@ def test_what_was_backed_up_comes_back_and_nothing_else(state: Path, tmp_path: P
     assert [path.name for path in state.glob("backup-*")] == []
 
 
+def test_what_further_nodes_have_comes_back(state: Path, tmp_path: Path) -> None:
+    wanted = {"cluster.json", "nodes/2/data/volumes/two/file", "nodes/3/data/volumes/three/file"}
+    for name in (*wanted, "nodes/2/pki/kubelet-client-current.pem", "nodes/3/data/kubelet/pods/one"):
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).write_text(name)
+    file, target = tmp_path / "backup.tar.gz", tmp_path / "target"
+    target.mkdir()
+    backup.write(state, file, CONFIGURATION, contextlib.nullcontext())
+
+    backup.restore(target, file, CONFIGURATION)
+
+    assert {name for name in contents(target) if name.startswith(("cluster", "nodes"))} == wanted
+    # An earlier version would leave them out, and refuses it for this.
+    with tarfile.open(file) as archive:
+        manifest = archive.extractfile(backup.MANIFEST)
+        assert manifest
+        assert b'"format": 2' in manifest.read()
+
+
 def test_only_its_owner_can_read_it(state: Path, tmp_path: Path) -> None:
     backup.write(state, tmp_path / "backup.tar.gz", CONFIGURATION, contextlib.nullcontext())
     assert stat.S_IMODE((tmp_path / "backup.tar.gz").stat().st_mode) == 0o600
@@ -162,7 +181,7 @@ def test_what_a_restore_refuses(state: Path, tmp_path: Path) -> None:
     )
     with tarfile.open(tmp_path / "newer", "w:gz") as newer:
         member = tarfile.TarInfo(backup.MANIFEST)
-        text = b'{"format": 2, "made": "2026-11-24T10:00:00+00:00"}'
+        text = b'{"format": 3, "made": "2026-11-24T10:00:00+00:00"}'
         member.size = len(text)
         newer.addfile(member, io.BytesIO(text))
     assert "is no backup that this version can read" in not_restored(empty, tmp_path / "newer")

@@ -68,6 +68,8 @@ def test_the_examples_are_right_usage(script: str) -> None:
     [
         (["up", "--nonsense"], "usage: script/up"),
         (["up", "--stack", "mine"], "--stack goes with --status"),
+        (["up", "--nodes", "10"], "argument --nodes: '10' given; allowed: a whole number from 1 to 9"),
+        (["up", "--nodes", "2", "--status"], "--nodes goes without --status, which changes nothing"),
         (["down", "--keep", "--purge"], "argument --purge: not allowed with argument --keep"),
         (["backup"], "the following arguments are required: FILE"),
         (["restore", "a", "b"], "unrecognized arguments: b"),
