@@ -101,6 +101,7 @@ _DRIFT = "e2e/test_drift.py::test_a_service_edited_by_hand_is_reported_and_repai
 _DUMP = Elsewhere("e2e/test_addon_postgres.py::test_a_dump_brings_back_what_was_deleted")
 _CERTIFICATE = Elsewhere("e2e/test_addon_rbac.py::test_a_user_signs_in_with_a_certificate")
 
+_NODES = "faults/test_nodes.py"
 _BRANCHES = "e2e/test_preview_site.py::test_two_branches_come_and_go_and_nothing_is_left"
 
 ELSEWHERE = {
@@ -126,6 +127,10 @@ ELSEWHERE = {
     "script/rollback inspiration": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
     "script/rollback inspiration --undo": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
     "script/up --cluster-only": Elsewhere(_PUSH),
+    "script/up --nodes 3": Elsewhere(f"{_NODES}::test_the_stack_is_on_all_nodes", ("--nodes", "3")),
+    "script/up --nodes 1": Elsewhere(
+        f"{_NODES}::test_back_to_one_node_with_all_that_was_on_the_others", ("--nodes", "1")
+    ),
     "script/serve-git ~/site.git": Elsewhere(_PUSH, ("script/serve-git", "site.git")),
     "git remote add deploy ~/site.git": Elsewhere(_PUSH, ("remote", "add", "deploy")),
     "git push deploy main": Elsewhere(_PUSH, ("push", "deploy", "main")),

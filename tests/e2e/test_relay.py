@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +72,71 @@ def test_a_connection_is_held_until_its_target_answers() -> None:
                         connection.sendall(b"answer")
                         break
         assert client.recv(6) == b"answer"
+
+
+def answering(address: str, port: int, word: bytes) -> socket.socket:
+    """A server that says a word to whoever connects, until it is closed."""
+    server = socket.create_server((address, port))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):  # it is closed
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    connection.sendall(word)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server
+
+
+def stop(server: socket.socket) -> None:
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
+def test_the_next_host_is_asked_where_one_does_not_answer_and_the_file_says_which_there_are(tmp_path: Path) -> None:
+    program = shutil.which("relay")
+    assert program
+    port, target, hosts = free_port(), free_port(), tmp_path / "hosts"
+    hosts.write_text("127.0.0.2\n127.0.0.3\n127.0.0.4\n")
+
+    def said() -> bytes:
+        with connect(port) as client:
+            return client.recv(5)
+
+    # Of 127.0.0.2, nothing comes at all: its queue is full. 127.0.0.3 refuses.
+    with contextlib.ExitStack() as stack:
+        silent = stack.enter_context(socket.socket())
+        silent.bind(("127.0.0.2", target))
+        silent.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.2", target))
+        fourth = answering("127.0.0.4", target, b"four")
+        process = stack.enter_context(
+            subprocess.Popen([program, f"-hosts={hosts}", f"127.0.0.1:{port}=:{target}"], stderr=subprocess.DEVNULL)
+        )
+        stack.callback(process.terminate)
+        assert eventually(lambda: listens(port), TIMEOUT)
+        # Until also the connections that asked whether the relay listens have been answered.
+        assert [said() for _ in range(10)] == [b"four"] * 10
+
+        third = answering("127.0.0.3", target, b"three")
+        assert said() == b"four"  # the one that answered last
+        stop(fourth)
+        assert said() == b"three"
+
+        fifth = answering("127.0.0.5", target, b"five")
+        hosts.write_text("127.0.0.5\n")
+        process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: said() == b"five", TIMEOUT)
+
+        hosts.write_text("")  # as while it is being written
+        process.send_signal(signal.SIGHUP)
+        assert said() == b"five"
+        stop(third)
+        stop(fifth)
 
 
 def test_a_connection_is_not_held_for_ever() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from components.addons.ingress import NAMESPACE as INGRESS
 from embedded.cluster.nodes import FurtherNode
@@ -83,7 +84,7 @@ def test_each_node_has_joined_with_an_identity_of_its_own(three: Checkout) -> No
         for path in (folder / "kubelet-client-current.pem", folder / "kube-proxy.crt", folder / "kube-router.crt"):
             certificate = x509.load_pem_x509_certificate(path.read_bytes())
             subjects.add(certificate.subject.rfc4514_string())
-            keys.add(certificate.public_key())
+            keys.add(certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
         assert not (folder / "ca.key").exists()
         assert f"CN=system:node:inspiration-{number},O=system:nodes" in subjects
     assert len(subjects) == len(keys) == 6
@@ -118,7 +119,7 @@ def test_network_policies_hold_between_nodes(three: Checkout) -> None:
             three.kubectl("delete", "pod", f"nodes-test-{number}", "-n", INGRESS, "--ignore-not-found")
 
 
-@pytest.mark.parametrize("name", reversed(NAMES))
+@pytest.mark.parametrize("name", NAMES[::-1])
 def test_no_request_is_lost_while_a_node_is_drained(three: Checkout, name: str) -> None:
     with Traffic(SITE, RATE) as traffic:
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.addons import ADDONS
+from components.addons import ADDONS, dns
 from components.addons import NAMESPACES as ADDON_NAMESPACES
 from components.addons.addon import Addon
 from components.addons.registry import REGISTRY
@@ -416,3 +416,22 @@ def test_what_an_addon_needs_is_brought_or_asked_for(addon: Addon[Any]) -> None:
     assert all(f"which inspiration:addons.{addon.name} need" in line for line in asked)
     brought = resolved({"sites": [], "addons": alone | dict.fromkeys(addon.needs, "auto")}, {})
     assert brought.addons.deployed.keys() == {addon.name, *addon.needs}
+
+
+@pytest.mark.parametrize(
+    ("given", "nodes", "replicas"),
+    [
+        ({}, (), 1),
+        ({}, (INSIDE,), 1),
+        ({}, (INSIDE, INSIDE), 2),
+        ({}, (INSIDE,) * 5, 2),
+        ({"replicas": 1}, (INSIDE, INSIDE), 1),
+        ({"replicas": 3}, (INSIDE,), 3),
+    ],
+)
+def test_the_dns_has_two_pods_where_there_are_two_nodes(
+    given: dict[str, int], nodes: tuple[Node, ...], replicas: int
+) -> None:
+    options = resolved({"addons": {"dns": given}}, {"nodes": nodes}).addons.of(dns.DNS)
+    assert options is not None
+    assert options.replicas == replicas
