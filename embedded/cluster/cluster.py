@@ -12,7 +12,7 @@ from pathlib import Path
 from embedded import interruption
 from embedded.cluster import configuration, control_groups, kernel_settings, network, pki, plan, preflight
 from embedded.cluster.kubectl import Kubectl
-from embedded.cluster.nodes import FurtherNodes
+from embedded.cluster.nodes import FurtherNodes, Load
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.programs import programs
 from embedded.cluster.supervision import Supervisor
@@ -31,7 +31,15 @@ class Cluster:
         """Find what would stop it; see :func:`embedded.cluster.preflight.check`."""
         preflight.check(self.files, ports, {process.pid for process in self.supervisor.processes().values()})
 
-    def start(self, bin_dir: Path, kube_router: Path, ports: Ports, dockerd: Path, nodes: int | None = None) -> str:
+    def start(
+        self,
+        bin_dir: Path,
+        kube_router: Path,
+        ports: Ports,
+        dockerd: Path,
+        nodes: int | None = None,
+        load: Load = lambda _: None,
+    ) -> str:
         """Start what isn't running, and wait until the API server answers; the nodes may need a little longer.
 
         Args:
@@ -40,6 +48,7 @@ class Cluster:
             ports: What the relay listens on, on 127.0.0.1.
             dockerd: The Docker Engine.
             nodes: How many there are to be, from now on; by default as many as were.
+            load: Loads the images into the containerd at a socket: on further nodes, before they are wanted.
 
         Returns:
             What was done, in a few words.
@@ -53,7 +62,7 @@ class Cluster:
         leaving = [node for node in self.further.there() if node.number > count]
         if leaving and not self.is_answering():
             # Their pods leave them: so all is started as it was.
-            self.start(bin_dir, kube_router, ports, dockerd, max(node.number for node in leaving))
+            self.start(bin_dir, kube_router, ports, dockerd, max(node.number for node in leaving), load)
             self.wait_for_nodes(bin_dir)
         if count > 1:
             preflight.refuse_deep(self.files, preflight.DEEPEST_OF_NODES)
@@ -90,7 +99,7 @@ class Cluster:
         self.supervisor.wait(
             "containerd", self.files.containerd_socket.is_socket, "containerd doesn't listen", seconds=60
         )
-        came = self.further.start(further, bin_dir, kube_router, kubectl)
+        came = self.further.start(further, bin_dir, kube_router, kubectl, load)
         self.further.remove(leaving, kubectl)
         done = [summary(stopped, started) if was_running else "started"]
         for what, names in (("started", came), ("removed", [node.node.name for node in leaving])):

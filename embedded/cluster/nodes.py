@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from embedded import files, interruption
 from embedded.cluster import configuration, control_groups, joining, node_network, pki, plan, volumes
@@ -16,6 +17,8 @@ from embedded.cluster.plan import Files
 from embedded.cluster.programs import node_programs
 from embedded.cluster.supervision import Supervisor
 from embedded.errors import Failure
+
+Load: TypeAlias = Callable[[Path], object]
 
 DRAIN_SECONDS = 180
 """As long as a pod may take to end, and another one to come in its place, many times over."""
@@ -44,27 +47,42 @@ class FurtherNode:
         control_groups.up(self.node.name)
         return renewed
 
-    def start(self, bin_dir: Path, kube_router: Path, kubectl: Kubectl, *, renewed: bool) -> set[str]:
-        """Start what isn't running, and wait until its kubelet has its certificates.
+    def begin(self, bin_dir: Path, kube_router: Path, load: Load, *, renewed: bool) -> None:
+        """Start its containerd, and load its images before the first pod wants one.
+
+        Raises:
+            Failure: It doesn't start, or can't load them.
+        """
+        self.supervisor.start(node_programs(self.files, bin_dir, kube_router, self.node))
+        if renewed:
+            self.supervisor.restart(["kube-proxy", "kube-router"])
+        self.supervisor.run("containerd")
+        if "kubelet" not in self.supervisor.processes():
+            socket = self.files.containerd_socket
+            what = f"containerd of {self.node.name} doesn't listen"
+            self.supervisor.wait("containerd", socket.is_socket, what, seconds=60)
+            load(socket)
+
+    def join(self, bin_dir: Path, kube_router: Path, kubectl: Kubectl) -> bool:
+        """Start the rest, and wait until its kubelet has its first certificate.
 
         Returns:
-            The names of the programs that were started.
+            Whether something was started.
 
         Raises:
             Failure: Something doesn't start, or the kubelet gets none; with its last words.
         """
         token = None if joining.is_joined(self.files) else joining.invite(self.files, kubectl)
-        wanted = node_programs(self.files, bin_dir, kube_router, self.node)
-        self.supervisor.start(wanted)
-        if renewed or token:
-            self.supervisor.restart(program.name for program in wanted[1:])
-        started = {program.name for program in wanted if self.supervisor.run(program.name)}
+        wanted = [program.name for program in node_programs(self.files, bin_dir, kube_router, self.node)]
+        if token:
+            self.supervisor.restart(["kubelet"])
+        started = [name for name in wanted if self.supervisor.run(name)]
         try:
             self._wait(lambda: joining.is_joined(self.files), "gets no certificate")
         finally:
             if token:
                 joining.close(self.files, kubectl, token)
-        return started
+        return bool(started)
 
     def certify(self, kubectl: Kubectl) -> None:
         """Approve the certificate that its kubelet serves with, the first one or the next one.
@@ -136,8 +154,17 @@ class FurtherNodes:
         folders = self._cluster.nodes.glob("[2-9]") if self._cluster.nodes.exists() else ()
         return [FurtherNode(self._cluster, int(folder.name)) for folder in sorted(folders)]
 
-    def start(self, nodes: Sequence[FurtherNode], bin_dir: Path, kube_router: Path, kubectl: Kubectl) -> list[str]:
+    def start(
+        self, nodes: Sequence[FurtherNode], bin_dir: Path, kube_router: Path, kubectl: Kubectl, load: Load
+    ) -> list[str]:
         """Start what isn't running of nodes; the API server answers.
+
+        Args:
+            nodes: Those that there are to be.
+            bin_dir: The toolchain's executables.
+            kube_router: The one that enforces NetworkPolicies.
+            kubectl: Of the cluster.
+            load: Loads the images into the containerd at a socket.
 
         Returns:
             Names of the nodes that something was started on.
@@ -149,10 +176,16 @@ class FurtherNodes:
             return []
         renewed = {node.number: node.provide(bin_dir) for node in nodes}
         node_network.up(self._cluster, [node.number for node in nodes])
+        with ThreadPoolExecutor() as threads:
+            begun = [
+                threads.submit(node.begin, bin_dir, kube_router, load, renewed=renewed[node.number]) for node in nodes
+            ]
+            for each in begun:
+                each.result()
         started = []
         for node in nodes:
             interruption.check()
-            if node.start(bin_dir, kube_router, kubectl, renewed=renewed[node.number]):
+            if node.join(bin_dir, kube_router, kubectl):
                 started.append(node.node.name)
                 self.unspread.touch()
         for node in nodes:

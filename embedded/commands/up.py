@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from embedded.commands import connection, dockerfiles
 from embedded.commands.exclusive import exclusive
 from embedded.errors import Failure
 from embedded.images import bases, catalogue
+from embedded.images.archive import Archive
 from embedded.images.load import load_into_containerd, load_into_docker
 from embedded.paths import PROJECT, STATE
 from embedded.plugins.docker import made_here
@@ -167,10 +168,16 @@ def _set_up(
     nodes: int | None,
 ) -> None:
     """Start the cluster, load its images and install the plugins, side by side where one doesn't need the other."""
+    made: Future[Mapping[str, Archive]] = Future()
+    pods = [*catalogue.cluster(tools), *addons.images(tools, switched_on)]
+
+    def load(socket: Path) -> list[Archive]:
+        archives = made.result()
+        return load_into_containerd(tools.bin / "ctr", socket, [archives[image.name] for image in pods])
 
     def start() -> None:
         with progress.stage("Cluster") as stage:
-            result = cluster.start(tools.bin, tools.kube_router, ports, tools.dockerd, nodes)
+            result = cluster.start(tools.bin, tools.kube_router, ports, tools.dockerd, nodes, load)
             stage.update("waiting for the nodes")
             cluster.wait_for_nodes(tools.bin)
             stage.result = result
@@ -182,16 +189,17 @@ def _set_up(
 
     with ThreadPoolExecutor() as threads:
         steps = [threads.submit(step) for step in (start, plugins)]
-        always, pods = catalogue.docker(tools), [*catalogue.cluster(tools), *addons.images(tools, switched_on)]
-        sources = bases.sources()
-        archives = images.provide([*always, *(sources[name] for name in named), *pods], progress)
+        always, sources = catalogue.docker(tools), bases.sources()
+        try:
+            archives = images.provide([*always, *(sources[name] for name in named), *pods], progress)
+        except BaseException as error:
+            made.set_exception(error)
+            raise
+        made.set_result(archives)
         for step in steps:
             step.result()
     with progress.stage("Load images") as stage, ThreadPoolExecutor() as threads:
-        for_pods = [
-            threads.submit(load_into_containerd, tools.bin / "ctr", socket, [archives[image.name] for image in pods])
-            for socket in cluster.containerd_sockets()
-        ]
+        for_pods = [threads.submit(load, socket) for socket in cluster.containerd_sockets()]
         with contextlib.closing(_engine(docker_host, cluster.files.logs / "dockerd.log")) as client:
             for_builds = [archives[image.name] for image in always] + [bases.tagged(name, archives) for name in named]
             loaded = load_into_docker(client, for_builds)
