@@ -43,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--addons", choices=("light", "all"), default="light", help="addons to test end to end (default: light)"
     )
+    parser.addoption(
+        "--nodes", default="1", help="nodes of the cluster that the end-to-end tests are run on, 1 to 9 (default: 1)"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -100,9 +103,9 @@ def machine_before(checkout: Checkout) -> Machine:
 
 
 @pytest.fixture(scope="session")
-def cluster(checkout: Checkout, machine_before: Machine) -> Checkout:
+def cluster(checkout: Checkout, machine_before: Machine, pytestconfig: pytest.Config) -> Checkout:
     """The copy with its cluster running and the plugins installed; its environment is this process's."""
-    done = checkout.run("script/up", "--cluster-only")
+    done = checkout.run("script/up", "--cluster-only", "--nodes", pytestconfig.getoption("--nodes"))
     assert done.returncode == 0, done.stderr
     os.environ.update(checkout.environment())
     return checkout

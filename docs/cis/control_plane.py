@@ -247,8 +247,8 @@ PEOPLE = (
         "people don't sign in with bootstrap tokens",
         "met",
         (Flag(API, "enable-bootstrap-token-auth"),),
-        "for further nodes: there is a token while one joins, it is good for asking for a kubelet's certificate, and it "
-        "is deleted when the kubelet has that",
+        "for further nodes: there is a token while one joins, it is good for asking for a kubelet's certificate only, "
+        "and it is deleted when the kubelet has that",
     ),
     Check(points("3.2", 1), "there is an audit policy", "met", (Flag(API, "audit-policy-file"),)),
     Check(

@@ -255,6 +255,17 @@ class FurtherNodes:
             kubectl.run("delete", "clusterrolebinding", *bindings, "--ignore-not-found")
             shutil.rmtree(self._cluster.nodes)
 
+    def forget_dead(self, kubectl: Kubectl) -> None:
+        """Take nodes on which nothing runs out of the API, so that it doesn't wait for somebody there to end pods.
+
+        They register again when they are started.
+
+        Raises:
+            Failure: There is no answer.
+        """
+        if dead := [node.node.name for node in self.there() if node.supervisor.root() is None]:
+            kubectl.run("delete", "node", *dead, "--ignore-not-found")
+
     def end(self) -> None:
         """Stop all, and give the machine back what it has of their network."""
         for node in self.there():

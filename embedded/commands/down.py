@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from rich.console import Console
 
 from embedded import stack
 from embedded.cluster.cluster import Cluster
+from embedded.cluster.kubectl import Kubectl
 from embedded.commands import preview_site
 from embedded.commands.connection import remembered
 from embedded.commands.exclusive import exclusive
@@ -35,6 +37,8 @@ def run(console: Console, *, purge: bool, keep: bool) -> int:
 def _run(console: Console, cluster: Cluster, progress: Progress, *, purge: bool, keep: bool) -> int:
     running = not keep and cluster.supervisor.root() is not None and cluster.is_answering()
     if running and (environment := _environment(purge)) is not None:
+        if kubectl := shutil.which("kubectl", path=environment["PATH"]):
+            cluster.further.forget_dead(Kubectl(Path(kubectl), cluster.files.kubeconfig))
         _remove_branches(console, purge=purge)
         dev = stack.Stack(PROJECT, STATE, environment)
         code = dev.run("destroy", "--stack", stack.STACK, "--yes", "--skip-preview")
