@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from embedded import files, interruption
 from embedded.cluster import configuration, control_groups, joining, node_network, pki, plan, volumes
@@ -56,9 +56,11 @@ class FurtherNode:
         self.supervisor.start(node_programs(self.files, bin_dir, kube_router, self.node))
         if renewed:
             self.supervisor.restart(["kube-proxy", "kube-router"])
+        running, socket = self.supervisor.processes(), self.files.containerd_socket
+        if "containerd" not in running:
+            socket.unlink(missing_ok=True)  # of one that was killed
         self.supervisor.run("containerd")
-        if "kubelet" not in self.supervisor.processes():
-            socket = self.files.containerd_socket
+        if "kubelet" not in running:
             what = f"containerd of {self.node.name} doesn't listen"
             self.supervisor.wait("containerd", socket.is_socket, what, seconds=60)
             load(socket)
@@ -73,11 +75,11 @@ class FurtherNode:
             Failure: Something doesn't start, or the kubelet gets none; with its last words.
         """
         token = None if joining.is_joined(self.files) else joining.invite(self.files, kubectl)
-        wanted = [program.name for program in node_programs(self.files, bin_dir, kube_router, self.node)]
-        if token:
-            self.supervisor.restart(["kubelet"])
-        started = [name for name in wanted if self.supervisor.run(name)]
         try:
+            if token:
+                self.supervisor.restart(["kubelet"])
+            programs = node_programs(self.files, bin_dir, kube_router, self.node)
+            started = [program.name for program in programs if self.supervisor.run(program.name)]
             self._wait(lambda: joining.is_joined(self.files), "gets no certificate")
         finally:
             if token:
@@ -104,7 +106,7 @@ class FurtherNode:
         self.files.containerd_socket.unlink(missing_ok=True)
         self.files.containerd_socket.with_name(f"{self.files.containerd_socket.name}.ttrpc").unlink(missing_ok=True)
 
-    def _wait(self, is_ready: Any, what: str) -> None:
+    def _wait(self, is_ready: Callable[[], bool], what: str) -> None:
         self.supervisor.wait("kubelet", is_ready, f"the kubelet of {self.node.name} {what}", seconds=60)
 
 
