@@ -25,8 +25,7 @@ def gone(api: Api, pods: Iterable[Json]) -> list[str]:
     if not unready:
         return []
     told = [
-        f"a pod is on node {name}, which isn't ready ({unready[name]}): if that lasts for five minutes, another one "
-        "comes"
+        f"a pod is on node {name}, which isn't ready ({unready[name]}){_replaced(pod)}"
         for pod in waiting
         if (name := (pod.get("spec") or {}).get("nodeName")) in unready and not pod["metadata"].get("deletionTimestamp")
     ]
@@ -41,6 +40,12 @@ def gone(api: Api, pods: Iterable[Json]) -> list[str]:
                 "then `pulumi up --refresh`"
             )
     return told
+
+
+def _replaced(pod: Json) -> str:
+    # Others are replaced when it is known that they have ended, which nobody there can tell.
+    owners = {each["kind"] for each in pod["metadata"].get("ownerReferences") or ()}
+    return ": if that lasts for five minutes, another one comes" if "ReplicaSet" in owners else ""
 
 
 def unready_nodes(api: Api) -> dict[str, str]:

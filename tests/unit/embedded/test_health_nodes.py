@@ -22,9 +22,10 @@ def node(name: str, status: str = "True", message: str = STOPPED) -> dict[str, A
     return {"kind": "Node", "metadata": {"name": name}, **condition(status, message)}
 
 
-def pod(ready: str = "False", claim: str | None = None, **spec: Any) -> dict[str, Any]:
+def pod(ready: str = "False", claim: str | None = None, owner: str = "ReplicaSet", **spec: Any) -> dict[str, Any]:
     volumes = [{"name": "tmp", "emptyDir": {}}, *([{"persistentVolumeClaim": {"claimName": claim}}] if claim else [])]
-    return {"metadata": {"namespace": "blog", "name": "p"}, "spec": {"volumes": volumes, **spec}, **condition(ready)}
+    metadata = {"namespace": "blog", "name": "p", "ownerReferences": [{"kind": owner}]}
+    return {"metadata": metadata, "spec": {"volumes": volumes, **spec}, **condition(ready)}
 
 
 def claim(name: str, volume: str | None) -> dict[str, Any]:
@@ -76,6 +77,7 @@ ON_IT = (
     [
         ([pod(nodeName="two")], [ON_IT]),
         ([pod(nodeName="two"), pod(nodeName="two")], [ON_IT, ON_IT]),
+        ([pod(nodeName="two", owner="StatefulSet")], [ON_IT.partition(": if")[0]]),
         ([pod(claim="far")], [WAY_OUT]),
         ([pod(claim="far", nodeName="two")], [ON_IT, WAY_OUT]),
         ([pod(claim="data"), pod(claim="net"), pod(claim="new"), pod(claim="none"), pod(nodeName="one")], []),
