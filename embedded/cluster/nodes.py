@@ -251,6 +251,11 @@ class FurtherNodes:
             node.end()
             control_groups.down(node.node.name)
             shutil.rmtree(node.files.state)
+            # Those of DaemonSets, which Kubernetes' own garbage collector would find after a while.
+            kubectl.run(
+                "delete", "pods", "--all-namespaces", f"--field-selector=spec.nodeName={node.node.name}", "--force",
+                "--grace-period=0",
+            )  # fmt: skip
         if not self.there():
             node_network.down(self._cluster)
             bindings = [f"inspiration:{name}" for name in FURTHER]

@@ -260,6 +260,7 @@ def test_back_to_one_node_with_all_that_was_on_the_others(three: Checkout, machi
         assert "was running; removed nodes inspiration-2, inspiration-3" in " ".join(said.split())
         assert traffic.failures == []
         assert three.kubectl("get", "nodes", "-o", "name").split() == ["node/inspiration"]
+        assert nodes_of(three, INGRESS, "traefik") == NAMES[:1]
         assert began(three)[0] == first
         assert len(began(three)) == 2
         assert_complete(three)
