@@ -77,6 +77,18 @@ class Checkout:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def nodes(self) -> list[str]:
+        """Return the nodes of its cluster, as ``node/inspiration``.
+
+        Raises:
+            AssertionError: There is no answer.
+        """
+        return self.kubectl("get", "nodes", "-o", "name").split()
+
+    def volumes(self) -> list[Path]:
+        """Return the folders of its cluster's volumes, on whichever node they are."""
+        return [path for each in ("data", "nodes/*/data") for path in self.state.glob(f"{each}/volumes/volumes/*")]
+
     def images(self) -> set[str]:
         """Return the identity of each image that the Docker Engine has.
 

@@ -36,18 +36,18 @@ def node_is_ready(checkout: Checkout) -> bool:
 
 
 def drain(checkout: Checkout) -> subprocess.CompletedProcess[str]:
-    """Ask all pods of the site to leave the only node, and have the node take pods again; returns what kubectl says.
+    """Ask all pods of the site to leave all nodes, and have these take pods again; returns what kubectl says.
 
     The disruption budget keeps one pod where it is, so that kubectl gives up.
     """
-    node = checkout.kubectl("get", "nodes", "-o", "name").strip()
+    nodes = checkout.nodes()
     try:
         drained = checkout.run(
-            "kubectl", "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=15s",
+            "kubectl", "drain", *nodes, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=15s",
             "--pod-selector=app.kubernetes.io/component=site", environment=checkout.environment(),
         )  # fmt: skip
     finally:
-        checkout.kubectl("uncordon", node)
+        checkout.kubectl("uncordon", *nodes)
     checkout.kubectl("rollout", "status", "deployment/inspiration", "-n", "inspiration", "--timeout=180s")
     return drained
 

@@ -76,9 +76,9 @@ def is_there(reference: str) -> bool:
 
 
 def blobs(cluster: Checkout, digests: set[str]) -> set[str]:
-    """Which of these are on the node's disk."""
-    below = cluster.state / "data" / "volumes"
-    return {path.parent.name for path in below.glob("**/blobs/sha256/*/*/data")} & digests
+    """Which of these are on a disk."""
+    found = (path for volume in cluster.volumes() for path in volume.glob("**/blobs/sha256/*/*/data"))
+    return {path.parent.name for path in found} & digests
 
 
 def test_an_image_is_pulled_by_digest_deleted_and_cleaned_away(site: Checkout, pushed: str) -> None:

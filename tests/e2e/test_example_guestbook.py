@@ -52,16 +52,16 @@ def test_an_entry_survives_an_update_a_drain_and_the_loss_of_all_pods(guestbook:
     assert traffic.failures == []
     assert not before & pods(guestbook)
 
-    # The only node: one pod goes, and the other one stays until there is another node for the first.
-    node = guestbook.kubectl("get", "nodes", "--output=name").strip()
+    # All nodes: one pod goes, and the other one stays until there is a node for the first.
+    nodes = guestbook.nodes()
     with Traffic(HOST, requests_per_second=10) as traffic:
         try:
             selected = (f"--pod-selector=app.kubernetes.io/name={SITE}", "--delete-emptydir-data", "--timeout=15s")
-            drained = guestbook.run("kubectl", "drain", node, *selected, environment=guestbook.environment())
+            drained = guestbook.run("kubectl", "drain", *nodes, *selected, environment=guestbook.environment())
             assert "would violate the pod's disruption budget" in drained.stderr
             assert len(pods(guestbook)) == 1
         finally:
-            guestbook.kubectl("uncordon", node)
+            guestbook.kubectl("uncordon", *nodes)
         guestbook.kubectl("rollout", "status", f"deployment/{SITE}", "--namespace", SITE, "--timeout=120s")
     assert traffic.failures == []
 

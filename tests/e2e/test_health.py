@@ -22,19 +22,21 @@ def test_what_is_healthy_is_said_to_be(site: Checkout) -> None:
 
 
 def test_a_pod_without_a_place_is_told(site: Checkout) -> None:
-    node = site.kubectl("get", "nodes", "-o", "name").strip()
+    nodes = site.nodes()
     pod = site.kubectl("get", "pods", "-n", "inspiration", "-o", "jsonpath={.items[0].metadata.name}")
-    site.kubectl("cordon", node)
+    site.kubectl("cordon", *nodes)
     try:
         site.kubectl("delete", "pod", pod, "-n", "inspiration")
         assert eventually(lambda: "no node can take it" in status(site).stdout)
         done = status(site)
     finally:
-        site.kubectl("uncordon", node)
+        site.kubectl("uncordon", *nodes)
     assert done.returncode == 3
     told = [line for line in done.stdout.splitlines() if "unschedulable" in line or line.startswith("inspiration: ")]
     assert told[0] == "inspiration: Deployment inspiration/inspiration isn't ready: 1 of 2 pods are available"
-    assert told[1].startswith("  no node can take it: 0/1 nodes are available: 1 node(s) were unschedulable")
+    assert told[1].startswith(
+        "  no node can take it: 0/{0} nodes are available: {0} node(s) were unschedulable".format(len(nodes))
+    )
     assert eventually(lambda: status(site).returncode == 0), status(site).stdout
 
 

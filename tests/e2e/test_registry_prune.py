@@ -54,7 +54,7 @@ def is_whole(repository: str, digest: str) -> bool:
 
 def disk(cluster: Checkout) -> int:
     """Bytes that the registry's volume takes."""
-    [volume] = (cluster.state / "data" / "volumes" / "volumes").glob("*_container-registry_registry")
+    [volume] = (each for each in cluster.volumes() if each.name.endswith("_container-registry_registry"))
     return sum(path.lstat().st_blocks * 512 for path in volume.rglob("*"))
 
 
