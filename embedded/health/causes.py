@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 
 from embedded.health.api import Api, ApiError
 from embedded.health.deployed import Json, Kind
@@ -67,16 +68,17 @@ def explain(api: Api, live: Json, others: Others) -> list[str]:
     if failure.get("status") == "True":
         causes.append(f"{failure.get('reason')}: {failure.get('message')}")
     causes += _of_kind(live, others)
-    try:
+    # Causes only add to a problem that is told in any case; who may not see nodes may see events.
+    with suppress(ApiError):
         causes += gone(api, pods)
+    with suppress(ApiError):
         if any(_TAINTED in cause for cause in causes):
             causes += _taints(api)
+    with suppress(ApiError):
         if pod := next((pod for pod in pods if _of_pod(pod)), None):
             causes += _logs(api, pod)
             causes += _events(api, pod, only={"Unhealthy", "Failed", "FailedMount", "FailedCreatePodSandBox"})
         causes += _events(api, live)
-    except ApiError:
-        pass  # Causes only add to a problem that is told in any case.
     return [*dict.fromkeys(causes)]
 
 

@@ -173,6 +173,20 @@ def test_what_may_not_be_asked_is_left_out() -> None:
     assert explain(Cluster(silent=True), DEPLOYMENT, {"Pod": [unready]}) == ["container c is running but not ready"]
 
 
+def test_who_may_not_see_nodes_sees_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster({"2": [{"reason": "FailedCreate", "message": "exceeded quota: q"}]})
+    seen = cluster.objects
+
+    def objects(kind: Kind, namespace: str | None, **selectors: str) -> list[dict[str, Any]]:
+        if kind.name == "Node":
+            raise ApiError("forbidden")
+        return seen(kind, namespace, **selectors)
+
+    monkeypatch.setattr(cluster, "objects", objects)
+    told = explain(cluster, DEPLOYMENT, {"Pod": [running({"running": {}})]})
+    assert told == ["container c is running but not ready", "FailedCreate: exceeded quota: q"]
+
+
 def test_the_taints_that_the_scheduler_leaves_out_are_named() -> None:
     message = "0/1 nodes are available: 1 node(s) had untolerated taint(s)."
     waits = pod(**condition("PodScheduled", "False", message=message))

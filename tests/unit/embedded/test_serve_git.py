@@ -399,9 +399,9 @@ class Cluster:
     def __init__(self, *looks: list[dict[str, Any]], late: bool = False) -> None:
         self._looks = {"Pod": list(looks), "Deployment": [[LATE] if late and look else [ON_TIME] for look in range(3)]}
 
-    def objects(self, kind: Kind, namespace: str, **_: str) -> list[dict[str, Any]]:
+    def objects(self, kind: Kind, namespace: str | None, **_: str) -> list[dict[str, Any]]:
         """What there is at the first look, the second one, and so on."""
-        assert namespace == "blog"
+        assert namespace == (None if kind.name == "Node" else "blog")
         looks = self._looks.get(kind.name, [[]])
         return looks.pop(0) if len(looks) > 1 else looks[0]
 
