@@ -29,13 +29,6 @@ NODE_RULES: Rules = (
 )
 
 
-PATIENCE = "echo 100 >/proc/sys/net/ipv4/neigh/{}/retrans_time_ms"
-"""Shell command: whoever connects to what is gone is told so after three times as many milliseconds, and not seconds.
-
-So the next pod, or node, is asked the sooner.
-"""
-
-
 def up(files: Files, numbers: Collection[int]) -> None:
     """Make what is missing of the bridge, and connect the first node and the ``numbers`` to it.
 
@@ -48,7 +41,6 @@ def up(files: Files, numbers: Collection[int]) -> None:
         run("ip", "link", "set", BRIDGE, "alias", str(files.state))
     run("ip", "addr", "replace", f"{plan.BRIDGE_ADDRESS}/24", "dev", BRIDGE, "noprefixroute")
     run("ip", "link", "set", BRIDGE, "up")
-    run("sh", "-c", PATIENCE.format(BRIDGE))
     # For the nodes, the machine has one address on whichever side: that which the registry lets in.
     run("ip", "route", "replace", plan.BRIDGE_NETWORK, "dev", BRIDGE, "src", plan.HOST_ADDRESS)
     run("ip", "route", "replace", plan.POD_NETWORK, "via", plan.NODE_ADDRESS, "dev", plan.INTERFACE)
@@ -89,7 +81,6 @@ def _join(files: Files, number: int) -> None:
     run("ip", "link", "set", port, "master", BRIDGE)
     run("ip", "link", "set", port, "up")
     network.connect(files, f"{plan.further_node(number).address}/24", plan.BRIDGE_ADDRESS)
-    run(*network.run_inside(files, ["sh", "-c", PATIENCE.format("eth0")]))
     network.provide_rules(NODE_RULES, *network.run_inside(files, []))
 
 

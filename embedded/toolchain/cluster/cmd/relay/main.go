@@ -1,8 +1,8 @@
 // Command relay forwards TCP connections to the cluster's network namespaces. It
 // is a real listener, so that another program that wants the same port is told.
 //
-// Of several targets, as on several nodes, a connection goes to the one that
-// answered last, and to another one where that is gone.
+// Of several targets, as on several nodes, each connection goes to any one, and
+// to another one where that doesn't answer at once; it is left alone for a while.
 //
 // While nothing answers at any target, as when a pod is replaced, it holds new
 // connections and asks again, so that clients wait a moment and aren't refused.
@@ -16,11 +16,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -35,6 +37,8 @@ const (
 	maxPause = 500 * time.Millisecond
 	// How long one target is asked alone: the Connection Attempt Delay of RFC 8305.
 	headStart = 250 * time.Millisecond
+	// How long a target that didn't answer within it is asked last.
+	leftAlone = 10 * time.Second
 )
 
 func main() {
@@ -56,7 +60,7 @@ func main() {
 			fmt.Fprintf(os.Stderr, "relay: %q is not LISTEN=TARGET, as 127.0.0.1:80=10.0.0.2:80\n", route)
 			os.Exit(2)
 		}
-		to := &choice{target: target, hosts: &all}
+		to := &choice{target: target, hosts: &all, silent: map[string]time.Time{}}
 		proxy.AddRoute(listen, &tcpproxy.DialProxy{Addr: target, DialTimeout: *wait, DialContext: to.dial})
 	}
 	if err := proxy.Run(); err != nil {
@@ -95,24 +99,38 @@ func (h *hosts) follow(file string) {
 type choice struct {
 	target string
 	hosts  *hosts
-	last   atomic.Pointer[string] // the one that answered last
+	sync.Mutex
+	silent map[string]time.Time // until when targets are asked last
 }
 
-// targets are those that there are now, the one that answered last first.
+// targets are those that there are now, in any order, those that didn't answer lately last.
 func (c *choice) targets() []string {
 	if !strings.HasPrefix(c.target, ":") {
 		return []string{c.target}
 	}
-	var found []string
-	for _, host := range *c.hosts.Load() {
-		found = append(found, host+c.target)
-	}
-	if last := c.last.Load(); last != nil {
-		if at := slices.Index(found, *last); at > 0 {
-			found = append(found[at:], found[:at]...)
+	var answering, silent []string
+	all := slices.Clone(*c.hosts.Load())
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	c.Lock()
+	defer c.Unlock()
+	for _, host := range all {
+		if target := host + c.target; time.Now().Before(c.silent[target]) {
+			silent = append(silent, target)
+		} else {
+			answering = append(answering, target)
 		}
 	}
-	return found
+	return append(answering, silent...)
+}
+
+// note keeps which target answered, and which others were asked before and didn't.
+func (c *choice) note(answered string, asked []string) {
+	c.Lock()
+	defer c.Unlock()
+	for _, target := range asked {
+		c.silent[target] = time.Now().Add(leftAlone)
+	}
+	delete(c.silent, answered)
 }
 
 // dial connects to one of the targets, as often as it takes until ctx is done.
@@ -172,7 +190,7 @@ func (c *choice) first(ctx context.Context, network string) (net.Conn, error) {
 		case came := <-answers:
 			open--
 			if came.err == nil {
-				c.last.Store(&came.target)
+				c.note(came.target, targets[:asked])
 				return came.connection, nil
 			}
 			ask()
