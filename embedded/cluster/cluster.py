@@ -74,6 +74,7 @@ class Cluster:
         self.files.make()
         renewed = pki.provide(self.files.pki)
         configuration.write(self.files, bin_dir, others)
+        configuration.write_addresses(self.files, [node.node for node in further if node.supervisor.root()])
         control_groups.up(plan.NODE)
         network.up(self.files)
         kernel_settings.remember(self.files)
@@ -100,6 +101,9 @@ class Cluster:
             "containerd", self.files.containerd_socket.is_socket, "containerd doesn't listen", seconds=60
         )
         came = self.further.start(further, bin_dir, kube_router, kubectl, load)
+        if others:
+            configuration.write_addresses(self.files, others)
+            self.supervisor.reload("relay")
         self.further.remove(leaving, kubectl)
         done = [summary(stopped, started) if was_running else "started"]
         for what, names in (("started", came), ("removed", [node.node.name for node in leaving])):
@@ -144,8 +148,8 @@ class Cluster:
         What all clusters of this project have in the same place stays where another clone's cluster runs.
         """
         owner = network.link_owner()
-        self.further.end()
         self.supervisor.stop()
+        self.further.end()
         network.down(self.files)
         kernel_settings.put_back(self.files)
         if owner in (None, str(self.files.state)):

@@ -37,7 +37,6 @@ def write(files: Files, cni_bin: Path, further: Sequence[Node] = ()) -> None:
         further: The nodes that there are besides.
     """
     write_node(files, cni_bin, plan.FIRST)
-    _write(files.config / NODES, "".join(f"{node.address}\n" for node in (plan.FIRST, *further)))
     for user in ("kube-controller-manager", "kube-scheduler", "kubelet"):
         _write(files.config / f"{user}.kubeconfig", yaml.safe_dump(_kubeconfig(files.pki, user)))
     _write(files.kubeconfig, yaml.safe_dump(_kubeconfig(files.pki, "admin", embed=True)))
@@ -47,6 +46,16 @@ def write(files: Files, cni_bin: Path, further: Sequence[Node] = ()) -> None:
     encryption = files.config / "encryption.yaml"
     if not encryption.exists():  # its key must stay the same: what etcd holds is encrypted with it
         _write(encryption, yaml.safe_dump(_encryption()))
+
+
+def write_addresses(files: Files, further: Sequence[Node]) -> None:
+    """Write the addresses of the nodes, for the relay.
+
+    Args:
+        files: The cluster's.
+        further: The nodes that there are besides the first one, and a way to them: without it they are somebody else's.
+    """
+    _write(files.config / NODES, "".join(f"{node.address}\n" for node in (plan.FIRST, *further)))
 
 
 def write_node(files: Files, cni_bin: Path, node: Node) -> None:

@@ -130,6 +130,7 @@ def test_the_first_node_runs_the_same_programs_however_many_there_are(files: Fil
 
     def written(*further: plan.Node) -> dict[str, str]:
         configuration.write(files, Path("/nowhere"), further)
+        configuration.write_addresses(files, further)
         started = programs(files, Path("/bin"), Path("/router"), Ports(), Path("/dockerd"))
         (files.config / "supervisord.conf").write_text(Supervisor(files)._configuration(started))
         return {path.name: path.read_text() for path in files.config.iterdir() if path.is_file()}
