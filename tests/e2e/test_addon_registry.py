@@ -104,11 +104,13 @@ def test_an_image_is_pulled_by_digest_deleted_and_cleaned_away(site: Checkout, p
 
 
 def test_images_outlive_the_registry_s_pod(site: Checkout, pushed: str) -> None:
+    selected = ("-n", "container-registry", "-l", "app.kubernetes.io/name=registry")
+
     def pods() -> set[str]:
-        return set(site.kubectl("get", "pods", "-n", "container-registry", "-o", "name").split())
+        return set(site.kubectl("get", "pods", *selected, "-o", "name").split())
 
     before = pods()
-    site.kubectl("delete", "pod", "-n", "container-registry", "-l", "app.kubernetes.io/name=registry")
+    site.kubectl("delete", "pod", *selected)
     assert eventually(lambda: pods().isdisjoint(before))
     assert eventually(lambda: is_there(pushed))
 
