@@ -7,13 +7,14 @@ import functools
 import hashlib
 import json
 import tarfile
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.servers import serving
 
 CONFIG = """
 apiVersion: v1
@@ -144,9 +145,5 @@ def served(folder: Path, *charts: Path) -> Iterator[str]:
         entries.setdefault(described["name"], []).append({**described, "urls": [file.name]})
         _publish(folder, file, described)
     (folder / "index.yaml").write_text(yaml.safe_dump({"apiVersion": "v1", "entries": entries}))
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Registry, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(functools.partial(_Registry, directory=str(folder))) as port:
+        yield f"127.0.0.1:{port}"

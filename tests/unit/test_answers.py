@@ -1,10 +1,9 @@
 """An update ends when visitors get the new release."""
 
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pulumi
 import pytest
@@ -13,6 +12,7 @@ from components.ingress import IngressOptions
 from components.site.options import SiteOptions
 from settings import answers
 from settings.answers import IN_A_ROW, await_release
+from tests.servers import serving
 
 SITE = SiteOptions(name="blog", host="blog.localhost", path="/en", image=f"a@sha256:{'0' * 64}")
 OLD, NEW = (200, "old"), (200, "new")
@@ -35,12 +35,8 @@ def answering(*given: tuple[int, str | None]) -> Iterator[tuple[IngressOptions, 
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield IngressOptions(http_port=server.server_port), asked
-        server.shutdown()
-        thread.join()
+    with serving(Handler) as port:
+        yield IngressOptions(http_port=port), asked
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import urllib3
 
 from settings.cluster_facts import ClusterFacts
 from settings.releases import COMMIT, CONTENT, is_gone, record
+from tests.servers import serving
 from tests.unit.test_settings import load
 
 OLD, NEW = (f"sha256:{digit * 64}" for digit in "01")
@@ -56,12 +56,8 @@ def registry(status: int) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Handler) as port:
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(("status", "gone"), [(200, False), (404, True), (401, False), (301, False)])

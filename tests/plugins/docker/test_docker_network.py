@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import tarfile
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +22,7 @@ from embedded.plugins.shared.errors import PluginError
 from embedded.progress import Stage
 from embedded.toolchain import busybox
 from tests.docker_engines import running_engine
+from tests.servers import serving
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a Docker Engine needs root")
 
@@ -58,10 +58,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """Of a server on the machine's loopback interface."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with serving(Answer) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 """Asking a registry what it holds."""
 
 import base64
+import contextlib
 import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from embedded.plugins.docker.credentials import Login
 from embedded.plugins.docker.image import Name
 from embedded.plugins.docker.registry import UnreachableError, digest_of, is_loopback
+from tests.servers import serving
 
 DIGEST = "sha256:" + "a" * 64
 Handler = type[http.server.BaseHTTPRequestHandler]
@@ -77,18 +78,8 @@ class Broken(Registry):
 @pytest.fixture
 def serve() -> Iterator[Callable[[Handler], str]]:
     """Serves a registry, and returns its host and port."""
-    servers = []
-
-    def start(handler: Handler) -> str:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"localhost:{server.server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with contextlib.ExitStack() as stack:
+        yield lambda handler: f"localhost:{stack.enter_context(serving(handler))}"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from embedded.errors import Failure
 from embedded.plugins import install
 from embedded.stack import backend_url
 from tests.plugins.language.project import engine_in
+from tests.servers import serving
 from tests.waiting import eventually
 
 PYTHON = Path(sys.executable)
@@ -48,18 +49,13 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[http.server.BaseHTTPRequestHandler]], None]]:
     """Makes the engine download plugins from a handler of HTTP requests."""
-    servers = []
+    with contextlib.ExitStack() as stack:
 
-    def start(handler: type[http.server.BaseHTTPRequestHandler]) -> None:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES", f".*=http://127.0.0.1:{server.server_port}")
+        def start(handler: type[http.server.BaseHTTPRequestHandler]) -> None:
+            port = stack.enter_context(serving(handler))
+            monkeypatch.setenv("PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES", f".*=http://127.0.0.1:{port}")
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield start
 
 
 def summary(installed: list[install.Installed]) -> dict[str, tuple[bool, bool]]:

@@ -6,9 +6,8 @@ import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any, cast
 
 import pytest
@@ -20,6 +19,7 @@ from embedded.commands import deployment, preview_site
 from embedded.commands.preview_site import Branches, Limits
 from embedded.errors import Failure
 from embedded.health.api import Api, RefusedError
+from tests.servers import serving
 
 LIMITS = Limits(timedelta(days=3), 5)
 PULUMI_YAML = "name: inspiration\nconfig:\n  prefix: {type: string}\n"
@@ -484,10 +484,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "shop": {"one": "sha256:1"},
         "zebra": {},
     }
-    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(Registry) as port:
+        yield f"127.0.0.1:{port}"
 
 
 def test_only_a_branch_s_own_images_are_removed(registry: str) -> None:
