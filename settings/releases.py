@@ -115,18 +115,22 @@ def refuse_gone(settings: Settings) -> None:
         raise SettingsError(problems)
 
 
+def api_of(server: str) -> str:
+    """Return where a registry has its API, ``https://ghcr.io/v2``."""
+    # What docker takes for insecure by itself.
+    scheme = "http" if server.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
+    return f"{scheme}://{'registry-1.docker.io' if server == 'docker.io' else server}/v2"
+
+
 def is_gone(registry: str, repository: str, digest: str) -> bool:
     """Whether a registry says that it hasn't an image; not, where it doesn't say anything to this machine."""
     server, _, prefix = registry.partition("/")
-    # What docker takes for insecure by itself.
-    scheme = "http" if server.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
-    server = "registry-1.docker.io" if server == "docker.io" else server
     path = "/".join(filter(None, (prefix, repository)))
     with urllib3.PoolManager(retries=False, timeout=SECONDS) as http:
         try:
             answer = http.request(
                 "HEAD",
-                f"{scheme}://{server}/v2/{path}/manifests/{digest}",
+                f"{api_of(server)}/{path}/manifests/{digest}",
                 headers={"Accept": MANIFESTS},
                 redirect=False,
             )

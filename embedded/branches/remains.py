@@ -10,7 +10,7 @@ from http import HTTPStatus
 import urllib3
 
 from embedded.health.api import NAMESPACE, Api, RefusedError
-from settings.releases import MANIFESTS, SECONDS
+from settings.releases import MANIFESTS, SECONDS, api_of
 
 PAGE = 100
 """Names of images that a registry is asked for at a time."""
@@ -46,12 +46,10 @@ def remove_images(registry: str, prefix: str) -> str | None:
     """Remove all images whose names begin with ``prefix/`` from a registry, and return what has stayed, in words."""
     server, _, path = registry.partition("/")
     below = "/".join(filter(None, (path, prefix))) + "/"
-    # What docker takes for insecure by itself.
-    scheme = "http" if server.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
     with urllib3.PoolManager(retries=False, timeout=SECONDS) as http:
 
         def ask(method: str, where: str) -> urllib3.BaseHTTPResponse:
-            return http.request(method, f"{scheme}://{server}/v2/{where}", headers={"Accept": MANIFESTS})
+            return http.request(method, f"{api_of(server)}/{where}", headers={"Accept": MANIFESTS})
 
         try:
             listed: list[str] = []

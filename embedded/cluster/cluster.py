@@ -155,9 +155,7 @@ class Cluster:
         if owner in (None, str(self.files.state)):
             plan.remove_own_folders()
             control_groups.down(*(node.name for node in plan.all_nodes()))
-        for socket in (self.files.containerd_socket, self.files.docker_socket):
-            for path in (socket, socket.with_name(f"{socket.name}.ttrpc")):
-                path.unlink(missing_ok=True)
+        self.files.remove_sockets()
 
     @contextlib.contextmanager
     def etcd_stopped(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from embedded.cluster.plan import BRIDGE, Files
 
 RULES: Rules = (
     # What nodes and pods say to each other keeps its source, by which NetworkPolicies go …
-    ("nat", "POSTROUTING", ("-s", "10.215.0.0/23", "-d", plan.CLUSTER_NETWORKS, *COMMENT, "-j", "ACCEPT")),
+    ("nat", "POSTROUTING", ("-s", plan.NODE_NETWORKS, "-d", plan.CLUSTER_NETWORKS, *COMMENT, "-j", "ACCEPT")),
     # … and for the rest it is as on the first node: see network.RULES.
     ("nat", "POSTROUTING", ("-s", plan.BRIDGE_NETWORK, *COMMENT, "-j", "MASQUERADE")),
     ("filter", "FORWARD", ("-i", BRIDGE, *COMMENT, "-j", "ACCEPT")),

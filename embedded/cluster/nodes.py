@@ -103,8 +103,7 @@ class FurtherNode:
         """Stop what runs on it, and give back its network and its cgroups; its data stays."""
         self.supervisor.stop()
         node_network.leave(self._cluster, self.number)
-        self.files.containerd_socket.unlink(missing_ok=True)
-        self.files.containerd_socket.with_name(f"{self.files.containerd_socket.name}.ttrpc").unlink(missing_ok=True)
+        self.files.remove_sockets()
 
     def _wait(self, is_ready: Callable[[], bool], what: str) -> None:
         self.supervisor.wait("kubelet", is_ready, f"the kubelet of {self.node.name} {what}", seconds=60)

@@ -31,6 +31,8 @@ MOST_NODES = 9
 BRIDGE = "inspiration1"
 """The machine's bridge, on which the further nodes are."""
 BRIDGE_ADDRESS, BRIDGE_NETWORK = "10.215.1.1", "10.215.1.0/24"
+NODE_NETWORKS = "10.215.0.0/23"
+"""All nodes: the first one's link, and the bridge."""
 ALL_PODS = "10.212.0.0/15"
 """The pods of all nodes: the first one's, and a /24 each of the further ones in 10.212.0.0/16."""
 CLUSTER_NETWORKS = "10.212.0.0/14"
@@ -214,3 +216,9 @@ class Files:
         own = (self.data / name for name in OWN_FOLDERS)
         for folder in (self.state, self.pki, self.config, self.logs, self.data, *own):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def remove_sockets(self) -> None:
+        """Remove what containerd and the Docker Engine leave of theirs."""
+        for socket in (self.containerd_socket, self.docker_socket):
+            for path in (socket, socket.with_name(f"{socket.name}.ttrpc")):
+                path.unlink(missing_ok=True)

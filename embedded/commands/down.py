@@ -10,7 +10,6 @@ from rich.console import Console
 from embedded import stack
 from embedded.cluster.cluster import Cluster
 from embedded.cluster.kubectl import Kubectl
-from embedded.commands import preview_site
 from embedded.commands.connection import remembered
 from embedded.commands.exclusive import exclusive
 from embedded.errors import Failure
@@ -63,6 +62,9 @@ def _run(console: Console, cluster: Cluster, progress: Progress, *, purge: bool,
 
 def _remove_branches(console: Console, *, purge: bool) -> None:
     """Remove the stacks of branches, which need what the stack itself has deployed."""
+    # Imported where it is used: it takes twice as long as all of the rest.
+    from embedded.commands import preview_site
+
     try:
         preview_site.remove_all()
     except Failure as failure:

@@ -20,7 +20,7 @@ from embedded.health.api import Api
 from embedded.health.deployed import Json, Kind, components
 from embedded.paths import PROJECT, STATE
 from embedded.stack import STACK, Stack, project_name
-from settings.releases import COMMIT, CONTENT, is_gone
+from settings.releases import COMMIT, CONTENT, is_gone, noted
 
 _DEPLOYMENT, _REPLICA_SET = Kind("apps/v1", "Deployment"), Kind("apps/v1", "ReplicaSet")
 _REVISION = "deployment.kubernetes.io/revision"
@@ -128,7 +128,7 @@ def releases(api: Api, site: str, namespace: str) -> list[Release]:
     sets = [each for each in api.objects(_REPLICA_SET, namespace) if _is_of(each, site)]
     for each in sorted(sets, key=_revision, reverse=True):
         if digest := _digest(each):
-            annotations = each["metadata"].get("annotations") or {}
+            annotations = noted(each)
             found.setdefault(
                 digest,
                 Release(
@@ -184,7 +184,7 @@ def _is_of(replica_set: Json, site: str) -> bool:
 
 
 def _revision(replica_set: Json) -> int:
-    return int((replica_set["metadata"].get("annotations") or {}).get(_REVISION, 0))
+    return int(noted(replica_set).get(_REVISION, 0))
 
 
 def _digest(workload: Json) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from embedded.cluster.volumes import nodes_of
 from embedded.health.api import Api
 from embedded.health.deployed import Json, Kind
 from embedded.health.readiness import condition
 
 CLAIM, NODE, VOLUME = Kind("v1", "PersistentVolumeClaim"), Kind("v1", "Node"), Kind("v1", "PersistentVolume")
-HOSTNAME = "kubernetes.io/hostname"
 
 
 def gone(api: Api, pods: Iterable[Json]) -> list[str]:
@@ -19,9 +19,7 @@ def gone(api: Api, pods: Iterable[Json]) -> list[str]:
         ApiError: Nodes or volumes may not be seen, or there is no answer.
     """
     waiting = [pod for pod in pods if condition(pod, "Ready").get("status") != "True"]
-    unready = (
-        {node["metadata"]["name"]: _why(node) for node in api.objects(NODE, None) if _why(node)} if waiting else {}
-    )
+    unready = unready_nodes(api) if waiting else {}
     if not unready:
         return []
     told = [
@@ -75,12 +73,5 @@ def _claims(pod: Json) -> list[tuple[str, str]]:
 def _nodes(api: Api, namespace: str, claim: str) -> set[str]:
     """Names of the nodes that alone can have the volume of a claim."""
     bound = ((api.get(CLAIM, namespace, claim) or {}).get("spec") or {}).get("volumeName")
-    volume = (api.get(VOLUME, None, bound) if bound else None) or {}
-    affinity = ((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
-    return {
-        value
-        for term in affinity.get("nodeSelectorTerms") or ()
-        for expression in term.get("matchExpressions") or ()
-        if expression["key"] == HOSTNAME and expression["operator"] == "In"
-        for value in expression["values"]
-    }
+    volume = api.get(VOLUME, None, bound) if bound else None
+    return nodes_of(volume) if volume else set()
