@@ -37,7 +37,7 @@ from components.ingress import IngressArgs
 from components.site.component import Release, Site, SiteArgs
 from components.site.image import SiteImage
 from settings import Settings
-from settings.charts import located
+from settings.charts import located, published
 from settings.cluster_reader import ApiServer, read_facts
 from settings.releases import refuse_gone, released
 from settings.resolution import resolve
@@ -66,8 +66,8 @@ if registry := addons.of(REGISTRY):
 ingress = IngressArgs(settings.ingress.class_name, options=settings.ingress)
 if controller := addons.of(INGRESS):
     traces_to = OTLP_ENDPOINT if addons.of(JAEGER) else None
-    traefik = IngressController("ingress", controller, settings.ingress, traces_to, in_cluster)
-    ingress = IngressArgs(traefik.class_name, traefik.namespace, traefik.controller, settings.ingress)
+    traefik = IngressController("ingress", controller, settings.ingress, traces_to, published, in_cluster)
+    ingress = IngressArgs(traefik.class_name, traefik.namespace, traefik.controller, settings.ingress, traefik.gateway)
 
 authority = CertificateAuthority("ca", settings.certificate_authority)
 

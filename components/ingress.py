@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from components.options import HOST, LABEL, Address, Allowed, Model, Port
+from components.options import HOST, LABEL, Address, Allowed, Default, Model, Port
 
 if TYPE_CHECKING:
     import pulumi
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Strategy: TypeAlias = Literal["auto", "nginx", "traefik", "haproxy", "gateway"]
 """How a controller is told to pass TLS through: ingress-nginx' annotation, Traefik's IngressRouteTCP, HAProxy's
 annotation, a TLSRoute; ``auto``: as its IngressClass says."""
+
+Routes: TypeAlias = Literal["ingress", "gateway"]
+"""What routes the sites: Ingresses, or HTTPRoutes of the Gateway API."""
 
 
 class IngressOptions(Model):
@@ -40,6 +43,10 @@ class IngressOptions(Model):
         description="true ends an update of a site of pages when the controller answers with it; false where another "
         "one answers at address",
     )
+    routes: Annotated[Routes, Allowed("ingress, gateway")] = Field(
+        default="ingress",
+        description="what routes the sites: ingress, or gateway for HTTPRoutes of the Gateway API",
+    )
     passthrough: Annotated[Strategy, Allowed("auto (as the IngressClass says), nginx, traefik, haproxy, gateway")] = (
         Field(
             default="auto",
@@ -47,20 +54,54 @@ class IngressOptions(Model):
             "says",
         )
     )
-    gateway: Annotated[str | None, Allowed("a Gateway, namespace/name")] = Field(
+    gateway: Annotated[
+        str | None, Default("for routes, that of the addon ingress"), Allowed("a Gateway, namespace/name")
+    ] = Field(
         default=None,
         pattern=rf"^{LABEL}/{LABEL}(\.{LABEL})*$",
-        description="for passthrough gateway, the Gateway, namespace/name",
+        description="for passthrough or routes gateway, the Gateway, namespace/name",
     )
 
     def _contradictions(self) -> Iterator[str]:
-        if (self.passthrough == "gateway") != (self.gateway is not None):
+        if self.passthrough == "gateway" and self.gateway is None:
+            yield "passthrough is gateway without a gateway; allowed: passthrough gateway and a gateway, or neither"
+        if self.gateway is not None and "gateway" not in (self.passthrough, self.routes):
             yield (
-                f"passthrough is {self.passthrough} {'with' if self.gateway else 'without'} a gateway; "
-                "allowed: passthrough gateway and a gateway, or neither"
+                f"passthrough is {self.passthrough} with a gateway, and routes is {self.routes}; allowed: gateway for "
+                "one of them, or no gateway"
             )
         if self.http_port == self.https_port:
             yield f"httpPort and httpsPort are both {self.http_port}; allowed: two different ports"
+
+    @property
+    def by_addons_gateway(self) -> bool:
+        """Whether the sites are routed by the Gateway of the addon ingress."""
+        return self.routes == "gateway" and self.gateway is None
+
+    @property
+    def own_gateway(self) -> Gateway | None:
+        """The Gateway that the configuration names for the sites' routes, if it names one."""
+        if self.routes != "gateway" or self.gateway is None:
+            return None
+        namespace, _, name = self.gateway.partition("/")
+        return Gateway(namespace, name)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A Gateway that routes of plain HTTP attach to."""
+
+    namespace: pulumi.Input[str]
+    name: pulumi.Input[str]
+    class_name: pulumi.Input[str] | None = None
+    """GatewayClass of further Gateways, for HTTPS; default: there can't be any, and this one has all certificates."""
+    https_port: int = 443
+    """Port of their listeners, which needn't be the one that clients connect to."""
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """What refers to it in a route's ``parentRefs``."""
+        return {"namespace": self.namespace, "name": self.name}
 
 
 @dataclass(frozen=True)
@@ -75,6 +116,18 @@ class IngressArgs:
     """Controller of the IngressClass; default: read from the cluster."""
     options: IngressOptions = field(default_factory=IngressOptions)
     """Its ports, and how it is told to pass TLS through. Its class is the one above."""
+    of_addon: Gateway | None = None
+    """The Gateway of the addon ingress, where the sites are routed by that."""
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """What the sites' routes attach to; ``None``: they have Ingresses."""
+        return self.options.own_gateway or self.of_addon
+
+    @property
+    def peer(self) -> pulumi.Input[str] | None:
+        """Namespace from which sites are asked; ``None``: any, such as that of a Gateway of somebody else."""
+        return None if self.options.own_gateway else self.namespace
 
     @property
     def tls_peer(self) -> pulumi.Input[str] | None:

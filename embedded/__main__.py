@@ -16,6 +16,8 @@ GOES_ON = {
     "preview-site": "interrupted; what is half done is finished or removed by the next script/preview-site",
     "dev": "ended; the cluster is as it was",
     "rollback": "interrupted; the release stays in the configuration, `pulumi up` goes on",
+    "promote": "interrupted; run script/promote again",
+    "abort": "interrupted; the release stays in the configuration, `pulumi up` goes on",
 }
 """What a script says in the end when it was interrupted."""
 
@@ -105,6 +107,11 @@ def _run(script: str, *words: str) -> int:
         if arguments.undo and arguments.release:
             parser.error("RELEASE goes without --undo")
         return releases.roll_back(arguments.site, arguments.release, stack=arguments.stack, undo=arguments.undo)
+    if script in ("promote", "abort"):
+        from embedded.commands import canary
+
+        end = canary.promote if script == "promote" else canary.abort
+        return end(arguments.site, stack=arguments.stack)
     if script == "drift":
         from embedded.commands import drift
 

@@ -44,6 +44,8 @@ EXAMPLES = {
         "script/rollback inspiration 478fb10fef3f": "to another one",
         "script/rollback inspiration --undo": "what the folder says again",
     },
+    "promote": {"script/promote inspiration": "its canary for everybody"},
+    "abort": {"script/abort inspiration": "its canary for nobody"},
     "drift": {
         "script/drift": "what was changed by hand",
         "script/drift --notify https://example.com/hook": "from cron",
@@ -169,6 +171,22 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
     )
     rollback.add_argument("--undo", action="store_true", help="run what the folder says again")
     rollback.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
+    promote = _parser(
+        "promote",
+        "Ends the trial of a site's new version, which gets sites[…].canary percent of the requests: it gets all of "
+        "them from now on. Runs `pulumi up`.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}",
+    )
+    abort = _parser(
+        "abort",
+        "Ends the trial of a site's new version, which gets sites[…].canary percent of the requests: the one from "
+        "before gets all of them from now on, whatever the folder says (sites[…].release), until script/rollback SITE "
+        "--undo. Runs `pulumi up`.",
+        f"0 done, {FAILED}, 2 wrong usage, {INTERRUPTED}",
+    )
+    for ends in (promote, abort):
+        ends.add_argument("site", metavar="SITE", help="name of the site")
+        ends.add_argument("--stack", metavar="NAME", help="a stack of yours (default: that of the embedded cluster)")
     drift = _parser(
         "drift",
         "Tells what is otherwise in the cluster than declared: fields that somebody has changed by hand, and objects "
@@ -257,6 +275,8 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
         "logs": logs,
         "releases": releases,
         "rollback": rollback,
+        "promote": promote,
+        "abort": abort,
         "drift": drift,
         "serve-git": serve_git,
         "preview-site": preview_site,

@@ -312,6 +312,7 @@ def _unmet(settings: Settings) -> Iterator[str]:
             yield (
                 f"{qualified(f'{key}.tls')}: acme given, and there is no {acme}; give that an email, or set tls to true"
             )
+        yield from _beyond_gateway(settings, key, site)
         if site.database and not settings.addons.of(POSTGRES):
             addon = qualified("addons.postgres")
             yield f"{qualified(f'{key}.database')}: there is no database server; set {addon} to true"
@@ -321,6 +322,28 @@ def _unmet(settings: Settings) -> Iterator[str]:
                     f"{qualified(f'{key}.egress')}: {shown(f'{SITE}{name}')} given, and no other site has that name; "
                     f"allowed: {', '.join(f'{SITE}{other}' for other in names if other != site.name) or 'none'}"
                 )
+
+
+def _beyond_gateway(settings: Settings, key: str, site: SiteOptions) -> Iterator[str]:
+    """Yield what a site asks of its routes that these can't do."""
+    routes = qualified("ingress.routes")
+    if settings.ingress.routes != "gateway":
+        if site.canary:
+            yield (
+                f"{qualified(f'{key}.canary')}: {routes} is ingress, which routes to one version only; set that to "
+                "gateway, or remove canary"
+            )
+        return
+    if site.basic_auth:
+        yield (
+            f"{qualified(f'{key}.basicAuth')}: {routes} is gateway, and routes can't ask for a password; set that to "
+            "ingress, or let the site ask by itself"
+        )
+    if site.tls and settings.ingress.gateway:
+        yield (
+            f"{qualified(f'{key}.tls')}: the Gateway {settings.ingress.gateway} has the certificates of all its hosts; "
+            f"remove tls, or {qualified('ingress.gateway')}"
+        )
 
 
 def _reserved(namespaces: Mapping[str, str]) -> Iterator[str]:

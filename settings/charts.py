@@ -1,8 +1,9 @@
-"""Where the charts of addons are, if they are on this machine."""
+"""What upstream publishes for addons, charts and manifests: on this machine, if it is there."""
 
 from __future__ import annotations
 
 import os
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from settings import SettingsError
+from settings.problems import qualified
+
 if TYPE_CHECKING:
     from components.chart import Product, Release
+
+SECONDS = 30
+"""For upstream to answer."""
 
 
 def located(product: Product, environ: Mapping[str, str] = os.environ) -> Product:
@@ -20,8 +27,31 @@ def located(product: Product, environ: Mapping[str, str] = os.environ) -> Produc
     The variable ``INSPIRATION_CHARTS`` names folders, as ``PATH`` does. What is published at ``oci://HOST/PATH/NAME``,
     or as NAME in the repository ``https://HOST/PATH``, is in ``HOST/PATH/NAME`` of one of them.
     """
-    folders = list(filter(None, environ.get("INSPIRATION_CHARTS", "").split(os.pathsep)))
+    folders = _folders(environ)
     return replace(product, releases={key: _located(each, folders) for key, each in product.releases.items()})
+
+
+def published(url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the text that is published at ``url``, from the same folders if one has it.
+
+    Raises:
+        SettingsError: It can't be had.
+    """
+    for folder in _folders(environ):
+        if (file := Path(folder, url.partition("://")[2])).is_file():
+            return file.read_text()
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 upstream's, never the user's
+            return str(answer.read().decode())
+    except OSError as error:
+        key = qualified("addons.ingress.gatewayAPI")
+        raise SettingsError(
+            [f"{key}: {url} can't be read: {error}; check the network, or set it to false where the cluster has them"]
+        ) from None
+
+
+def _folders(environ: Mapping[str, str]) -> list[str]:
+    return list(filter(None, environ.get("INSPIRATION_CHARTS", "").split(os.pathsep)))
 
 
 def _located(release: Release, folders: list[str]) -> Release:

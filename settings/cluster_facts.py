@@ -92,6 +92,8 @@ class ClusterFacts:
     """Whether something is seen that enforces NetworkPolicies. There may be more: it needn't be a DaemonSet."""
     recorded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Annotations of the stack's sites, by name."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """What these sites run, by name."""
     denied: Mapping[str, str] = field(default_factory=dict)
     """What these credentials may not ask: path to the API server's words."""
 
@@ -110,6 +112,7 @@ class ClusterFacts:
 
 def facts_of(documents: Mapping[str, Document | None], stack: str, denied: Mapping[str, str]) -> ClusterFacts:
     """Return the facts in the API server's answers to ``PATHS``; ``None`` is the answer about what isn't there."""
+    sites = [item for item in _items(documents.get(SITES)) if _whose(item, stack)[1] == stack]
     return ClusterFacts(
         stack=stack,
         version=_version(documents.get(VERSION)),
@@ -120,11 +123,8 @@ def facts_of(documents: Mapping[str, Document | None], stack: str, denied: Mappi
             for name, each in DETECTED.items()
         },
         nodes=tuple(map(_node, _items(documents.get(NODES)))),
-        recorded={
-            item["metadata"]["name"]: item["metadata"].get("annotations") or {}
-            for item in _items(documents.get(SITES))
-            if _whose(item, stack)[1] == stack
-        },
+        recorded={item["metadata"]["name"]: item["metadata"].get("annotations") or {} for item in sites},
+        images={item["metadata"]["name"]: item["spec"]["template"]["spec"]["containers"][0]["image"] for item in sites},
         enforces_policies=_enforces_policies(documents.get(VERSION), documents.get(DAEMON_SETS)),
         denied=denied,
     )

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from components.site.options import SiteOptions
+from components.manifests import COMPONENT
+from components.site.options import CANARY, SiteOptions
 from settings import Settings, SettingsError
 from settings.answers import await_release
 from settings.cluster_facts import ClusterFacts
 from settings.problems import qualified
 
 if TYPE_CHECKING:  # importing them takes a while, and commands need neither
-    from components.site.component import Release
+    from components.site.component import Release, Version
     from components.site.image import SiteImage
 
 CONTENT, COMMIT = "inspiration/content", "inspiration/commit"
@@ -35,15 +36,27 @@ SECONDS = 3
 def released(
     site: SiteOptions, built: SiteImage, settings: Settings, facts: ClusterFacts, ask: Callable[[str], Any]
 ) -> Release:
-    """Return what runs of a ``site`` that is built, or was built earlier.
+    """Return what runs of a ``site`` that is built, or was built earlier; and beside it, if that is tried first.
 
     Raises:
         SettingsError: The API server doesn't answer to ``ask``.
     """
     recorded = record(site, settings.namespace(site.name), built.content, facts, ask)
+    if stable := _stable(site, recorded, facts):
+        return {**stable, "canary": {"image": built.image, "recorded": recorded}, "answered": None}
     says = built.says_release and settings.ingress.confirm and not site.basic_auth
     answered = partial(await_release, recorded[CONTENT], settings.ingress) if says and CONTENT in recorded else None
     return {"image": built.image, "recorded": recorded, "answered": answered}
+
+
+def _stable(site: SiteOptions, recorded: Mapping[str, str], facts: ClusterFacts) -> Version | None:
+    """Return what runs and goes on running, while a part of the requests is for what has been built; ``None``: none."""
+    known = _known(facts.recorded.get(site.name, {}))
+    if not site.canary or site.release or CONTENT not in known:
+        return None
+    if recorded[CONTENT] in (known[CONTENT], site.promoted):
+        return None
+    return {"image": facts.images[site.name], "recorded": known}
 
 
 def record(
@@ -68,6 +81,11 @@ def record(
         return _known(recorded)
     commit = commit_of(Path(site.source))
     return {CONTENT: content, **({COMMIT: commit} if commit else {})}
+
+
+def is_canary(workload: Mapping[str, Any]) -> bool:
+    """Tell whether it gets a part of its site's requests only."""
+    return bool(workload["metadata"].get("labels", {}).get(COMPONENT) == CANARY)
 
 
 def noted(described: Mapping[str, Any]) -> Mapping[str, str]:

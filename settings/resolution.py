@@ -140,8 +140,14 @@ def _preferred(classes: list[Found]) -> Found | None:
 
 def _without_controller(settings: Settings, addons: AddonSettings, facts: ClusterFacts) -> Iterator[str]:
     by_gateway = settings.ingress.passthrough == "gateway"
+    routes = settings.ingress
+    if routes.by_addons_gateway and settings.sites and not addons.of(INGRESS):
+        yield (
+            f"{qualified('ingress.gateway')}: none given, and {qualified('addons.ingress')} is off, whose Gateway "
+            "sites would have; name one, namespace/name, or set that to true"
+        )
     wanted_by = [
-        *(["sites"] if settings.sites else []),
+        *(["sites"] if settings.sites and routes.routes == "ingress" else []),
         *_needing(INGRESS.name, addons, without_passthrough=by_gateway),
     ]
     if addons.of(INGRESS) or not wanted_by or _denied(INGRESS.name, facts):

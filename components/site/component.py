@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NotRequired, Protocol, TypedDict
 
 import pulumi
@@ -19,11 +20,13 @@ from components.manifests import (
     service_account,
 )
 from components.site.network import job_policy, network_policy
-from components.site.options import DATABASE_URL, SiteOptions, Volume
+from components.site.options import CANARY, DATABASE_URL, SiteOptions, Volume
 from components.site.routes import RouteArgs, route
 from components.site.workload import (
     Pods,
     autoscaler_args,
+    canary_name,
+    canary_options,
     claim_args,
     cron_job_args,
     deployment_args,
@@ -41,13 +44,20 @@ class Databases(Protocol):
         """Make a database, and return the name of the Secret in ``namespace`` that has its URL as ``DATABASE_URL``."""
 
 
-class Release(TypedDict):
-    """What runs."""
+class Version(TypedDict):
+    """An image, and what is known of it."""
 
     image: pulumi.Input[str]
     """Image reference by digest, ``registry/name@sha256:…``."""
     recorded: NotRequired[Mapping[str, str]]
     """Annotations of the Deployment that say where it comes from."""
+
+
+class Release(Version):
+    """What runs."""
+
+    canary: NotRequired[Version]
+    """What part of the requests gets instead, as the options say."""
     answered: NotRequired[Callable[[SiteOptions], None] | None]
     """Waits until visitors get it; isn't called in previews."""
 
@@ -96,7 +106,7 @@ class Site(pulumi.ComponentResource):
         peers = args.get("peers", {})
         policy = NetworkPolicy(
             f"{name}-policy",
-            **network_policy(name, ns, options, args["ingress"].namespace, args.get("callers", ()), database, peers),
+            **network_policy(name, ns, options, args["ingress"].peer, args.get("callers", ()), database, peers),
             # It confines the pods to their end.
             opts=pulumi.ResourceOptions(parent=self, deleted_with=namespace),
         )
@@ -119,18 +129,7 @@ class Site(pulumi.ComponentResource):
                 volume.name: self._claim(name, ns, volume, args.get("storage_class")) for volume in options.volumes
             },
         )
-        # Pulumi knows of no deadline but one for all of an update, which replaces pod after pod.
-        deadline = f"{options.progress_deadline_seconds * options.most_pods}s"
-        deployment = Deployment(
-            f"{name}-deployment",
-            **deployment_args(pods, options),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                # No pod runs before the policy that confines it.
-                depends_on=[policy],
-                custom_timeouts=pulumi.CustomTimeouts(create=deadline, update=deadline),
-            ),
-        )
+        deployment = self._deploy(f"{name}-deployment", pods, options, policy)
         # These two take 30 ms to import, and most sites have neither.
         if options.autoscale:
             from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
@@ -161,12 +160,45 @@ class Site(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
         )
         self.namespace = ns
-        url = route(name, ns, service.metadata.name, options, args, child)
+        newer = args.get("canary")
+        canary = None
+        if newer:
+            apart = network_policy(canary_name(name), ns, options, args["ingress"].peer, (), database, peers)
+            canary = self._canary(pods, newer, options, apart)
+        url = route(name, ns, service.metadata.name, options, args, child, canary)
         answered = args.get("answered")
         if answered and not pulumi.runtime.is_dry_run():
             url = pulumi.Output.all(url, deployment.id).apply(lambda known: _once(answered, options, str(known[0])))
         self.url = url
         self.register_outputs({"url": self.url})
+
+    def _deploy(self, name: str, pods: Pods, options: SiteOptions, confined: NetworkPolicy) -> Deployment:
+        # Pulumi knows of no deadline but one for all of an update, which replaces pod after pod.
+        deadline = f"{options.progress_deadline_seconds * options.most_pods}s"
+        return Deployment(
+            name,
+            **deployment_args(pods, options),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # No pod runs before the policy that confines it.
+                depends_on=[confined],
+                custom_timeouts=pulumi.CustomTimeouts(create=deadline, update=deadline),
+            ),
+        )
+
+    def _canary(self, stable: Pods, version: Version, options: SiteOptions, policy: Manifest) -> pulumi.Output[str]:
+        """Declare pods of a new version beside the others, and return the name of their Service."""
+        name, prefix = canary_name(stable.name), f"{stable.name}-canary"
+        release = version.get("recorded", {})
+        pods = replace(stable, name=name, component=CANARY, image=version["image"], release=release)
+        confined = NetworkPolicy(f"{prefix}-policy", **policy, opts=pulumi.ResourceOptions(parent=self))
+        deployment = self._deploy(f"{prefix}-deployment", pods, canary_options(options), confined)
+        service = Service(
+            f"{prefix}-service",
+            **internal_service(metadata(name, stable.namespace, CANARY), name, "http", 80),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+        )
+        return service.metadata.name
 
     def _claim(
         self, name: str, ns: pulumi.Input[str], volume: Volume, default: pulumi.Input[str] | None

@@ -42,6 +42,8 @@ TEMPORARY = "/tmp"  # noqa: S108 a mount point in the pod
 """Where every pod can write, and nothing stays."""
 LONGEST_PASSWORD = 72
 """Bytes that bcrypt takes."""
+CANARY = "canary"
+"""The part in the stack of pods that get a part of the requests: they aren't behind the site's Service."""
 DATABASE_URL = "DATABASE_URL"
 """The variable with the URL of a site's database."""
 
@@ -207,6 +209,20 @@ class SiteOptions(Model):
         pattern=r"^sha256:[0-9a-f]{64}$",
         description="digest of an earlier image of source that runs instead; script/rollback sets it",
     )
+    canary: Annotated[int | None, Default("all of them at once"), Allowed("a percentage, 1 to 99")] = Field(
+        default=None,
+        ge=1,
+        le=99,
+        description="percentage of the requests that a new version of source gets until script/promote or "
+        "script/abort; needs ingress.routes gateway",
+    )
+    promoted: Annotated[str | None, Default("none"), Allowed("the content of a release, 16 hexadecimal digits")] = (
+        Field(
+            default=None,
+            pattern=r"^[0-9a-f]{16}$",
+            description="content of source that gets all requests, whatever canary says; script/promote sets it",
+        )
+    )
     host: Annotated[Host, Default(f"<name>.{DOMAIN}")] = Field(description="host name")
     path: Annotated[
         str,
@@ -281,6 +297,10 @@ class SiteOptions(Model):
             yield "source and image given; allowed: one of them"
         if self.release and self.image:
             yield "release and image given; allowed: one of them"
+        if self.canary and self.image:
+            yield "canary and image given; allowed: canary with source"
+        if self.canary and self.updated_alone:
+            yield "canary given, and a volume that only one pod may have; allowed: shared: true on the volume"
         for target in dict.fromkeys(redirect.to for redirect in self.redirects if redirect.to not in self.all_hosts):
             yield (
                 f"redirects lead to {shown(target)}, which the site doesn't serve; allowed: {', '.join(self.all_hosts)}"

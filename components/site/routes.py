@@ -1,4 +1,4 @@
-"""How a site is reached: its certificate, its Ingresses and its URL."""
+"""How a site is reached: its certificate, its Ingresses or routes, and its URL."""
 
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict
@@ -36,6 +36,7 @@ def route(
     options: SiteOptions,
     args: RouteArgs,
     child: pulumi.ResourceOptions,
+    canary: pulumi.Input[str] | None = None,
 ) -> pulumi.Output[str]:
     """Route the site's hosts to its Service, and return its URL; known once it is routed.
 
@@ -46,14 +47,48 @@ def route(
         options: Its options.
         args: What it is reached by.
         child: Pulumi's options of the resources, with their parent.
+        canary: The Service that gets the part of the requests that is for a new version, if there is one.
 
     Raises:
         pulumi.RunError: The ingress controller can't ask for a password, or none is known to.
-        ValueError: The options ask for ACME, and there is no issuer.
+        ValueError: The options ask for ACME, and there is no issuer; or for what the Gateway can't do.
     """
     controller = args["ingress"]
     certificate = _certificate(name, ns, options, args, child)
+    ports = controller.options
+    site_url = (
+        url("http", options.host, ports.http_port, options.path)
+        if certificate is None
+        else url("https", options.host, ports.https_port, options.path)
+    )
+    if controller.gateway:
+        from components.site import http_routes
 
+        backends = [http_routes.backend(service_name)]
+        if canary is not None and options.canary:
+            part = options.canary
+            backends = [http_routes.backend(service_name, 100 - part), http_routes.backend(canary, part)]
+        made: pulumi.CustomResource | None = http_routes.declare(
+            name, ns, backends, options, certificate, controller.gateway, ports, child
+        )
+    else:
+        made = _by_ingress(name, ns, service_name, options, certificate, controller, child)
+    # In a preview it is known before there is a route.
+    if made is None or pulumi.runtime.is_dry_run():
+        return pulumi.Output.from_input(site_url)
+    return made.id.apply(lambda _: site_url)
+
+
+def _by_ingress(
+    name: str,
+    ns: pulumi.Input[str],
+    service_name: pulumi.Input[str],
+    options: SiteOptions,
+    certificate: pulumi.Input[str] | None,
+    controller: IngressArgs,
+    child: pulumi.ResourceOptions,
+) -> pulumi.CustomResource | None:
+    """Declare the Ingresses, and return the site's; ``None``: it depends on what the controller is."""
     before = [redirect(name, ns, options.redirects, certificate, controller, child)] if options.redirects else []
 
     def declare_ingress(annotations: Annotations) -> Ingress:
@@ -61,21 +96,10 @@ def route(
         after = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before))
         return Ingress(f"{name}-ingress", **described, opts=after)
 
-    made = None
     if options.basic_auth:
         protect(name, ns, options.basic_auth, controller, declare_ingress, child)
-    else:
-        made = declare_ingress({})
-    ports = controller.options
-    site_url = (
-        url("http", options.host, ports.http_port, options.path)
-        if certificate is None
-        else url("https", options.host, ports.https_port, options.path)
-    )
-    # In a preview it is known before there is an Ingress.
-    if made is None or pulumi.runtime.is_dry_run():
-        return pulumi.Output.from_input(site_url)
-    return made.id.apply(lambda _: site_url)
+        return None
+    return declare_ingress({})
 
 
 def _certificate(

@@ -8,6 +8,7 @@ import pulumi
 from components.manifests import (
     CONTAINER_SECURITY,
     DELETED_IN_BACKGROUND,
+    LONGEST_LABEL,
     POD_SECURITY,
     Manifest,
     annotated,
@@ -18,8 +19,9 @@ from components.manifests import (
     spread,
     volume_claim,
 )
+from components.options import shortened
 from components.site.network import job_labels
-from components.site.options import TEMPORARY, Autoscale, Job, SiteOptions, Volume
+from components.site.options import CANARY, TEMPORARY, Autoscale, Job, SiteOptions, Volume
 
 RELEASES = 10
 """How many ReplicaSets of earlier releases are kept, which have no pods."""
@@ -32,7 +34,7 @@ class Pods:
     """What all pods of a site have in common."""
 
     name: str
-    """Name of the site."""
+    """Name of the site, or of what runs beside it."""
     namespace: pulumi.Input[str]
     account: pulumi.Input[str]
     """Their ServiceAccount."""
@@ -43,6 +45,19 @@ class Pods:
     """PersistentVolumeClaims by the name of the volume."""
     release: Mapping[str, str] = field(default_factory=dict)
     """Annotations of the Deployment, which Kubernetes copies to the ReplicaSet of each release."""
+    component: str = "site"
+    """The part that they play in the stack."""
+
+
+def canary_name(site: str) -> str:
+    """Return the name of what runs beside a site in a new version, which is also that of a Service."""
+    return shortened(f"{site}-{CANARY}", LONGEST_LABEL)
+
+
+def canary_options(options: SiteOptions) -> SiteOptions:
+    """Return the options of these pods: as many as their part of the requests needs, and one at least."""
+    pods = max(1, round(options.most_pods * (options.canary or 0) / 100))
+    return options.model_copy(update={"replicas": pods, "autoscale": None})
 
 
 def deployment_args(pods: Pods, options: SiteOptions) -> Manifest:
@@ -68,8 +83,9 @@ def deployment_args(pods: Pods, options: SiteOptions) -> Manifest:
         "type": "RollingUpdate",
         "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%" if few else "25%"},
     }
+    described = metadata(pods.name, pods.namespace, pods.component)
     return {
-        "metadata": annotated(metadata(pods.name, pods.namespace, "site"), {**DELETED_IN_BACKGROUND, **pods.release}),
+        "metadata": annotated(described, {**DELETED_IN_BACKGROUND, **pods.release}),
         "spec": {
             # The autoscaler's, where there is one.
             **({} if options.autoscale else {"replicas": options.replicas}),
@@ -79,7 +95,7 @@ def deployment_args(pods: Pods, options: SiteOptions) -> Manifest:
             "selector": {"matchLabels": selector(pods.name)},
             "strategy": {"type": "Recreate"} if options.updated_alone else rolling,
             "template": {
-                "metadata": {"labels": labels(pods.name, "site")},
+                "metadata": {"labels": labels(pods.name, pods.component)},
                 "spec": {
                     **_pod(pods, options),
                     # The pause above, and what a request may take.

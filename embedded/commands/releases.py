@@ -22,7 +22,7 @@ from embedded.paths import PROJECT, STATE
 from embedded.stack import STACK, Stack, project_name
 from settings.releases import COMMIT, CONTENT, is_gone, noted
 
-_DEPLOYMENT, _REPLICA_SET = Kind("apps/v1", "Deployment"), Kind("apps/v1", "ReplicaSet")
+DEPLOYMENT, _REPLICA_SET = Kind("apps/v1", "Deployment"), Kind("apps/v1", "ReplicaSet")
 _REVISION = "deployment.kubernetes.io/revision"
 SHORT = 12
 """Digits of a digest, or of a commit, that are shown."""
@@ -92,7 +92,7 @@ def roll_back(site: str, release: str | None, *, stack: str | None, undo: bool) 
         Failure: There is no such site or release, or it can't be done.
     """
     namespace = deployment.site_namespace(site, components(deployment.running(stack)), stack)
-    key = f"sites[{_index(site, stack)}].release"
+    key = key_of(site, "release", stack)
     name = stack or STACK
     if undo:
         deployment.pulumi("config", "rm", "--stack", name, "--path", key)
@@ -105,7 +105,7 @@ def roll_back(site: str, release: str | None, *, stack: str | None, undo: bool) 
         said = f"release {chosen.name} of {chosen.since}, with the environment and options of now"
     sys.stdout.write(f"{site}: {said}\n")
     sys.stdout.flush()
-    code = _up(stack)
+    code = up(stack)
     if code:
         raise Failure(
             f"`pulumi up` failed: the reasons are above; {key} stays set",
@@ -122,19 +122,19 @@ def releases(api: Api, site: str, namespace: str) -> list[Release]:
     Raises:
         ApiError: They may not be seen.
     """
-    live = api.get(_DEPLOYMENT, namespace, site)
-    running = _digest(live) if live else None
+    live = api.get(DEPLOYMENT, namespace, site)
+    running = digest(live) if live else None
     found: dict[str, Release] = {}
     sets = [each for each in api.objects(_REPLICA_SET, namespace) if _is_of(each, site)]
     for each in sorted(sets, key=_revision, reverse=True):
-        if digest := _digest(each):
+        if known := digest(each):
             annotations = noted(each)
             found.setdefault(
-                digest,
+                known,
                 Release(
-                    digest,
+                    known,
                     each["metadata"]["creationTimestamp"],
-                    digest == running,
+                    known == running,
                     annotations.get(CONTENT, ""),
                     annotations.get(COMMIT, ""),
                     _image(each).partition("@")[0],
@@ -187,7 +187,8 @@ def _revision(replica_set: Json) -> int:
     return int(noted(replica_set).get(_REVISION, 0))
 
 
-def _digest(workload: Json) -> str | None:
+def digest(workload: Json) -> str | None:
+    """Return the digest of the image that a workload runs; ``None``: it runs none, or names it otherwise."""
     return _image(workload).partition("@")[2] or None
 
 
@@ -196,15 +197,16 @@ def _image(workload: Json) -> str:
     return str(container["image"])
 
 
-def _index(site: str, stack: str | None) -> int:
-    """Return where the configuration has a site; the first one needs no name."""
+def key_of(site: str, option: str, stack: str | None) -> str:
+    """Return the key of an option of a site in the configuration, where the first one needs no name."""
     config = deployment.pulumi("config", "--json", "--stack", stack or STACK)
     listed = config.get(f"{project_name(PROJECT)}:sites", {}).get("objectValue") or [{}]
     names = [(each or {}).get("name") for each in listed]
-    return names.index(site) if site in names else 0
+    return f"sites[{names.index(site) if site in names else 0}].{option}"
 
 
-def _up(stack: str | None) -> int:
+def up(stack: str | None) -> int:
+    """Run `pulumi up` of a stack, by default the embedded cluster's, and return its exit code."""
     options = ("up", "--yes", "--skip-preview", "--stack", stack or STACK)
     if stack is None:
         return Stack(PROJECT, STATE, connection.remembered() or {}).run(*options)

@@ -33,6 +33,7 @@ from embedded.plugins.docker import made_here
 from embedded.plugins.install import OfficialDownloads, download_kubernetes, install
 from embedded.progress import Progress
 from embedded.toolchain import Toolchain, charts
+from embedded.toolchain.gomod import GATEWAY_API, Module
 
 PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds between attempts to connect to the Docker Engine."""
@@ -68,6 +69,7 @@ def run(*, cluster_only: bool, nodes: int | None, pulumi_arguments: Sequence[str
             progress,
             cluster,
             ports,
+            [*addons.modules(switched_on), *([GATEWAY_API] if settings.ingress.by_addons_gateway else [])],
             switched_on,
             named,
             cluster_only=cluster_only,
@@ -94,6 +96,7 @@ def _run(
     progress: Progress,
     cluster: Cluster,
     ports: Ports,
+    modules: Sequence[Module],
     switched_on: Mapping[str, Any],
     named: Sequence[str],
     *,
@@ -101,7 +104,6 @@ def _run(
     nodes: int | None,
     pulumi_arguments: Sequence[str],
 ) -> int:
-    modules = addons.modules(switched_on)
     tools = toolchain.provide(progress, modules, lambda engine: download_kubernetes(engine, PULUMI_HOME, PYTHON))
     docker_host = f"unix://{cluster.files.docker_socket}"
     environment = _connect(tools, cluster, docker_host)

@@ -136,10 +136,12 @@ class Builder:
             (binaries / name).symlink_to(target)
         licences.record(compiler.executable, binaries, folder / licences.RECORD, self._environment(work))
         kept = {**module.sources, **{f"charts/{where}": path for where, path in module.charts.items()}}
-        if kept:
+        if kept or module.manifests:
             root = _upstream(module.main, go)
         for name, path in kept.items():
             charts.copy(root / path, folder / name)
+        for where, path in module.manifests.items():
+            charts.join(root / path, folder / "charts" / where)
         for where in module.charts:
             charts.release(folder / "charts" / where, module.release or module.version)
         shutil.rmtree(work)

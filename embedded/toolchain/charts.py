@@ -21,6 +21,12 @@ def copy(source: Path, folder: Path) -> None:
         inner.chmod(0o755)
 
 
+def join(folder: Path, file: Path) -> None:
+    """Make one manifest of those in a ``folder``, as upstream does for what it publishes."""
+    file.parent.mkdir(parents=True)
+    file.write_text("\n---\n".join(path.read_text() for path in sorted(folder.glob("*.yaml"))))
+
+
 def release(chart: Path, version: str) -> None:
     """Give a chart the version that upstream's release gives it, as ``helm package --version --app-version`` does."""
     file = chart / "Chart.yaml"

@@ -36,6 +36,8 @@ class Module:
             ``oci://registry.example/charts/NAME`` and NAME of the repository ``https://registry.example/charts``, and
             its folder in `main`. They get the version of the whole, as upstream's release gives it to them, and
             ``settings.charts.located`` takes them for what upstream publishes there in that version.
+        manifests: Manifests in `main`: where upstream publishes each, as in ``https://HOST/PATH/install.yaml``, and the
+            folder of the files that it is made of. ``settings.charts.published`` reads them.
         embeds: Files of `main` that commands of our own embed: they are put at the same paths for the build.
         amended: Modules of which some files are ours: where these are, at upstream's paths, by the module's path.
         edits: In files of modules that are amended: a text that each has once, and ours in its place.
@@ -53,6 +55,7 @@ class Module:
     release: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     charts: Mapping[str, str] = field(default_factory=dict)
+    manifests: Mapping[str, str] = field(default_factory=dict)
     embeds: tuple[str, ...] = ()
     amended: Mapping[str, str] = field(default_factory=dict)
     edits: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -104,7 +107,8 @@ class Module:
         """Twelve hex digits for everything that determines the binaries; ``go`` is the version of the compiler."""
         digest = hashlib.sha256()
         names = [licences.RECORD, *sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
-        names += [word for pair in (*sorted(self.charts.items()), *sorted(self.amended.items())) for word in pair]
+        pairs = (*self.charts.items(), *self.amended.items(), *self.manifests.items())
+        names += [word for pair in sorted(pairs) for word in pair]
         names += [*self.embeds, *(word for file, pair in sorted(self.edits.items()) for word in (file, *pair))]
         for part in [platform.machine(), go, *self.flags, *names]:
             digest.update(part.encode() + b"\0")
@@ -152,6 +156,17 @@ CLUSTER = Module(
         "kube",
     ),
 )
+
+GATEWAY_API = Module(
+    folder=FOLDER / "gateway-api",
+    product="Gateway API",
+    main="sigs.k8s.io/gateway-api",
+    stamps={},
+    manifests={
+        "github.com/kubernetes-sigs/gateway-api/releases/download/v1.5.1/standard-install.yaml": "config/crd/standard"
+    },
+)
+"""No programs: the definitions, for where the configuration routes sites by it."""
 
 PULUMI = Module(
     folder=FOLDER / "pulumi",

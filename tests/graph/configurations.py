@@ -44,6 +44,14 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "ingress": {"passthrough": "gateway", "gateway": "gateways/public"},
         "addons": {"ingress": False, "prometheus": True},
     },
+    "routes of the Gateway API": {
+        "ingress": {"routes": "gateway"},
+        "sites": [{**READY[0], "hosts": ["a.com"], "redirects": [{"from": "b.com", "to": "a.com"}], "tls": True}],
+    },
+    "routes of a Gateway of somebody else": {
+        "ingress": {"routes": "gateway", "gateway": "gateways/public"},
+        "sites": READY,
+    },
     "a registry for some": {"addons": {"registry": {"sourceRanges": ["192.0.2.0/24"]}}},
     "all addons": {"addons": ALL_ADDONS},
     "all addons by default": {"addons": {addon.name: True for addon in ADDONS}},

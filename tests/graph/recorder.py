@@ -23,6 +23,20 @@ READY = [{"name": "ready", "image": f"ghcr.io/me/ready@{DIGEST}"}]
 KUBECONFIG = json.dumps({"contexts": [{"name": "inspiration", "context": {}}], "current-context": "inspiration"})
 
 
+PUBLISHED = "".join(
+    f"""---
+kind: CustomResourceDefinition
+metadata: {{name: {plural}.gateway.networking.k8s.io, annotations: {{gateway.networking.k8s.io/channel: standard}}}}
+spec: {{names: {{plural: {plural}}}}}
+"""
+    for plural in (
+        *("backendtlspolicies", "gatewayclasses", "gateways", "grpcroutes"),
+        *("httproutes", "listenersets", "referencegrants", "tlsroutes"),
+    )
+)
+"""As upstream publishes the definitions of the Gateway API, but for what they say of the fields."""
+
+
 def names(urns: Iterable[str]) -> set[str]:
     """Return the names of the resources ``urns``."""
     return {urn.rpartition("::")[2] for urn in urns}
@@ -260,6 +274,7 @@ def run(
         patch("settings.cluster_reader.ApiServer") as server,
         patch("settings.cluster_reader.read_facts", lambda _: known),
         patch("settings.releases.await_release"),
+        patch("settings.charts.published", lambda _: PUBLISHED),
     ):
         server.return_value.list_metadata = listed
         return record(program_in(PROJECT), Cloud(preview, controller), recording, project)

@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 KUBECONFIG = json.dumps({"contexts": [{"name": "here"}], "current-context": "here"})
 DIGEST = "sha256:" + "0" * 64
 SITE_KEYS = (
-    "name, source, image, release, host, path, port, healthPath, replicas, progressDeadlineSeconds, hosts, redirects, "
-    "tls, basicAuth, resources, autoscale, command, args, user, env, secretEnv, volumes, database, egress, jobs"
+    "name, source, image, release, canary, promoted, host, path, port, healthPath, replicas, "
+    "progressDeadlineSeconds, hosts, redirects, tls, basicAuth, resources, autoscale, command, args, user, env, secretEnv, volumes, database, egress, jobs"
 )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from components.chart import Product, Release
-from settings.charts import located
+from settings import SettingsError
+from settings.charts import located, published
 from tests.charts import write_chart
 
 OCI = Release("web", "oci://registry.example.test/charts/toy", "v1.2.3", crds=False)
@@ -47,3 +48,19 @@ def test_everything_else_is_upstreams(tmp_path: Path, release: Release) -> None:
 def test_without_charts_nothing_is_looked_for() -> None:
     product = Product("web", "baseline", {"chart": OCI})
     assert located(product, {}) == product
+
+
+def test_a_manifest_on_this_machine_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "github.example.test/releases/v1/install.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("kind: List\n")
+    variables = {"INSPIRATION_CHARTS": f"{tmp_path / 'none'}:{tmp_path}"}
+    assert published("https://github.example.test/releases/v1/install.yaml", variables) == "kind: List\n"
+
+
+def test_a_manifest_that_cant_be_had_is_an_error_with_the_way_out() -> None:
+    with pytest.raises(SettingsError) as caught:
+        published("http://127.0.0.1:1/install.yaml", {})
+    key = "inspiration:addons.ingress.gatewayAPI"
+    assert str(caught.value).startswith(f"{key}: http://127.0.0.1:1/install.yaml can't be read: ")
+    assert str(caught.value).endswith("; check the network, or set it to false where the cluster has them")

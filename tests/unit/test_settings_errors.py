@@ -103,8 +103,8 @@ ADDON: list[tuple[str, Any, str]] = [
         )
         for given in ("192.0.2.1", "192.0.2.1/24", "192.0.2.0/33", "everybody", "fe80::%eth0/64")
     ),
-    ("ingress", "automatic", f': "automatic" given; allowed: {AUTO}, nodePorts'),
-    ("ingress", {"x": 1}, ".x: unknown key; allowed: auto, nodePorts"),
+    ("ingress", "automatic", f': "automatic" given; allowed: {AUTO}, nodePorts, gatewayAPI'),
+    ("ingress", {"x": 1}, ".x: unknown key; allowed: auto, nodePorts, gatewayAPI"),
     (
         "ingress",
         {"nodePorts": {"http": 30080, "https": 30080}},

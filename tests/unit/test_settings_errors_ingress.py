@@ -8,7 +8,7 @@ from tests.unit.test_settings import load
 from tests.unit.test_settings import project as project
 from tests.unit.test_settings_errors import problems
 
-KEYS = "className, httpPort, httpsPort, address, confirm, passthrough, gateway"
+KEYS = "className, httpPort, httpsPort, address, confirm, routes, passthrough, gateway"
 PORT = "a port, 1 to 65535"
 CLASS = "auto (the cluster's own, or nginx of the addon ingress), or the name of an IngressClass"
 PASSTHROUGH = "auto (as the IngressClass says), nginx, traefik, haproxy, gateway"
@@ -45,8 +45,9 @@ INGRESS: dict[str, tuple[Any, str]] = {
     ),
     "a Gateway that isn't used": (
         {"gateway": "infra/public"},
-        ": passthrough is auto with a gateway; allowed: passthrough gateway and a gateway, or neither",
+        ": passthrough is auto with a gateway, and routes is ingress; allowed: gateway for one of them, or no gateway",
     ),
+    "unknown routes": ({"routes": "traefik"}, '.routes: "traefik" given; allowed: ingress, gateway'),
     "a Gateway without namespace": (
         {"passthrough": "gateway", "gateway": "public"},
         '.gateway: "public" given; allowed: a Gateway, namespace/name',

@@ -64,3 +64,48 @@ def test_certificates_of_a_private_authority_have_to_be_readable(bundle: str) ->
     assert problems({"addons": {"cert": {"acme": {**ACME, "caBundle": bundle}}}}) == [
         "addons.cert.acme.caBundle: can't be read; allowed: certificates, PEM"
     ]
+
+
+GATEWAY = {"routes": "gateway"}
+PROTECTED = {**SHOP, "basicAuth": {"user": "alice", "password": "correct horse"}}
+FOLDER = {"name": "blog", "host": "blog.com", "canary": 10}
+
+
+@pytest.mark.parametrize(
+    ("site", "ingress", "line"),
+    [
+        (
+            FOLDER,
+            {},
+            "sites[0].canary: inspiration:ingress.routes is ingress, which routes to one version only; set that to "
+            "gateway, or remove canary",
+        ),
+        (
+            {**SHOP, "tls": True},
+            {**GATEWAY, "gateway": "infra/public"},
+            "sites[0].tls: the Gateway infra/public has the certificates of all its hosts; remove tls, or "
+            "inspiration:ingress.gateway",
+        ),
+        ({**SHOP, "canary": 10}, GATEWAY, "sites[0]: canary and image given; allowed: canary with source"),
+        (
+            {**FOLDER, "replicas": 1, "volumes": [{"name": "data", "path": "/data"}]},
+            GATEWAY,
+            "sites[0]: canary given, and a volume that only one pod may have; allowed: shared: true on the volume",
+        ),
+        ({**FOLDER, "canary": 100}, GATEWAY, "sites[0].canary: 100 given; allowed: a percentage, 1 to 99"),
+        (
+            {**FOLDER, "promoted": "latest"},
+            GATEWAY,
+            'sites[0].promoted: "latest" given; allowed: the content of a release, 16 hexadecimal digits',
+        ),
+    ],
+)
+def test_what_the_routes_cant_do(site: dict[str, Any], ingress: dict[str, Any], line: str) -> None:
+    assert problems({"sites": [site], "ingress": ingress}) == [line]
+
+
+def test_a_gateway_asks_for_no_password() -> None:
+    assert problems({"sites": [PROTECTED], "ingress": GATEWAY}, secrets=("sites",)) == [
+        "sites[0].basicAuth: inspiration:ingress.routes is gateway, and routes can't ask for a password; set that to "
+        "ingress, or let the site ask by itself"
+    ]

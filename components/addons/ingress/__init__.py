@@ -11,6 +11,8 @@ from components.options import Default, Model, NodePort
 NAMESPACE = "ingress"
 DEFAULT_CLASS = "nginx"
 """Name of the IngressClass unless another one is asked for."""
+DEFINITIONS = "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.5.1/standard-install.yaml"
+"""Where upstream has those of the Gateway API, in the version that Traefik 3.7 is made for."""
 
 _CERTIFICATES = "Certificates of Ingresses are in Secrets of all namespaces."
 
@@ -35,6 +37,13 @@ class IngressControllerOptions(Detectable):
         "lost when it is updated: these ports go to pods that are ready, of which there are two while one is "
         "replaced; the ports of the nodes themselves have room for one pod at a time",
     )
+    gateway_api: Annotated[
+        bool,
+        Field(
+            alias="gatewayAPI",
+            description="with ingress.routes gateway, false where the cluster has the definitions of the Gateway API",
+        ),
+    ] = True
 
 
 INGRESS = Addon(

@@ -1,13 +1,16 @@
 """The ingress controller: Traefik in its ingress-nginx mode."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pulumi
 from pulumi_kubernetes.apps.v1 import DaemonSet
 from pulumi_kubernetes.core.v1 import Namespace, Service, ServiceAccount
 from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 
-from components.addons.ingress import NAMESPACE, IngressControllerOptions, NodePorts
-from components.ingress import IngressOptions
+from components.addons.ingress import DEFINITIONS, NAMESPACE, IngressControllerOptions, NodePorts, gateway
+from components.ingress import Gateway, IngressOptions
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -43,6 +46,7 @@ class IngressController(pulumi.ComponentResource):
         options: The addon's options.
         ingress: Its IngressClass and its ports.
         tracing_endpoint: URL to send the trace of each request to, OTLP over HTTP; default: requests aren't traced.
+        published: Returns the text at a URL, for the definitions of the Gateway API; default: they are there already.
         opts: Pulumi's options.
     """
 
@@ -52,6 +56,8 @@ class IngressController(pulumi.ComponentResource):
     """Where the controller's pods run: what NetworkPolicies let in."""
     controller = CONTROLLER
     """Controller of the IngressClass."""
+    gateway: Gateway | None = None
+    """What the sites' routes attach to; ``None``: they have Ingresses, or a Gateway of somebody else."""
 
     def __init__(
         self,
@@ -59,6 +65,7 @@ class IngressController(pulumi.ComponentResource):
         options: IngressControllerOptions,
         ingress: IngressOptions,
         tracing_endpoint: pulumi.Input[str] | None = None,
+        published: Callable[[str], str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("inspiration:index:IngressController", name, None, opts)
@@ -70,7 +77,8 @@ class IngressController(pulumi.ComponentResource):
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "ingress", level), opts=child)
         ns = namespace.metadata.name
         account = ServiceAccount(f"{name}-account", **service_account(NAME, ns, "ingress"), opts=child)
-        role = ClusterRole(f"{name}-role", **cluster_role(), opts=child)
+        routes = ingress.by_addons_gateway
+        role = ClusterRole(f"{name}-role", **cluster_role(routes=routes), opts=child)
         cluster_role_binding = ClusterRoleBinding(
             f"{name}-binding",
             **binding(metadata(NAME, None, "ingress"), "ClusterRole", role.metadata.name, account.metadata.name, ns),
@@ -83,10 +91,13 @@ class IngressController(pulumi.ComponentResource):
             **startup_ingress(ns, ingress_class.metadata.name, probed.metadata.name),
             opts=child,
         )
+        needed: list[pulumi.Resource] = [cluster_role_binding, startup]
+        if routes:
+            needed += self._gateway(name, ns, published if options.gateway_api else None)
         controller = DaemonSet(
             f"{name}-daemonset",
             **daemon_set(ns, account.metadata.name, ingress, tracing_endpoint, on_host=not node_ports),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[cluster_role_binding, startup]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
         )
         answering: list[pulumi.CustomResource] = [controller]
         if node_ports:
@@ -100,7 +111,30 @@ class IngressController(pulumi.ComponentResource):
             lambda known: str(known[0])
         )
         self.namespace = ns
+        if self.gateway:
+            # Known when the controller answers, as the name of the IngressClass.
+            answers = pulumi.Output.all(self.gateway.namespace, *(each.id for each in answering))
+            self.gateway = replace(self.gateway, namespace=answers.apply(lambda known: str(known[0])))
         self.register_outputs({"className": self.class_name, "namespace": self.namespace})
+
+    def _gateway(
+        self, name: str, ns: pulumi.Input[str], published: Callable[[str], str] | None
+    ) -> list[pulumi.Resource]:
+        """Declare the Gateway that the sites' routes attach to, and return what Traefik needs for it."""
+        from pulumi_kubernetes.apiextensions import CustomResource
+        from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
+
+        child = pulumi.ResourceOptions(parent=self)
+        found = gateway.definitions(published(DEFINITIONS)) if published else ()
+        defined = [CustomResourceDefinition(f"{name}-{plural}", **each, opts=child) for plural, each in found]
+        after = pulumi.ResourceOptions(parent=self, depends_on=defined)
+        gateway_class = CustomResource(f"{name}-gateway-class", **gateway.gateway_class(), opts=after)
+        class_name = gateway_class.id.apply(lambda _: gateway.NAME)
+        made = CustomResource(f"{name}-gateway", **gateway.gateway(ns, class_name), opts=after)
+        parent = made.id.apply(lambda _: gateway.NAME)
+        route = CustomResource(f"{name}-startup-route", **gateway.startup_route(ns, parent, STARTUP_HOST), opts=after)
+        self.gateway = Gateway(ns, parent, class_name, gateway.HTTPS_PORT)
+        return [*defined, route]
 
 
 def arguments(options: IngressOptions) -> list[str]:
@@ -121,8 +155,8 @@ def arguments(options: IngressOptions) -> list[str]:
         # For the addon prometheus or another; on from the start, since a change makes a new pod, which takes a moment.
         "--metrics.prometheus=true",
         "--metrics.prometheus.entryPoint=traefik",
-        "--entryPoints.web.address=:8000",
-        "--entryPoints.websecure.address=:8443",
+        f"--entryPoints.web.address=:{gateway.HTTP_PORT}",
+        f"--entryPoints.websecure.address=:{gateway.HTTPS_PORT}",
         # Headers such as X_Forwarded_For would reach backends as X-Forwarded-For, which only Traefik may set.
         *(f"--entryPoints.{entry}.http.aliasHeadersStrategy=delete" for entry in ("web", "websecure")),
         # Keep answering until no new connections are sent here, then let requests end.
@@ -146,6 +180,7 @@ def arguments(options: IngressOptions) -> list[str]:
         # attempts, the default, often meet the same pod.
         f"{provider}.proxyConnectTimeout=1",
         f"{provider}.proxyNextUpstreamTries=10",
+        *(gateway.arguments(options.address) if options.by_addons_gateway else []),
     ]
 
 
@@ -167,8 +202,11 @@ def resource_attributes() -> list[Manifest]:
     ]
 
 
-def cluster_role() -> Manifest:
-    """Return the rights of Traefik: to watch what routes are made of, and to write the Ingresses' status."""
+def cluster_role(*, routes: bool = False) -> Manifest:
+    """Return the rights of Traefik: to watch what routes are made of, and to write the Ingresses' status.
+
+    ``routes``: those of the Gateway API, too.
+    """
     watch = ["get", "list", "watch"]
     return {
         "metadata": metadata(NAME, None, "ingress"),
@@ -177,6 +215,7 @@ def cluster_role() -> Manifest:
             {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
             {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses", "ingressclasses"], "verbs": watch},
             {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses/status"], "verbs": ["update"]},
+            *(gateway.rules() if routes else []),
         ],
     }
 
@@ -262,21 +301,19 @@ def daemon_set(
         endpoint: URL that it sends the trace of each request to, OTLP over HTTP; ``None``: requests aren't traced.
         on_host: Whether it holds the ports of the nodes themselves.
     """
+    http, https = {"hostPort": options.http_port}, {"hostPort": options.https_port}
+    asked = {"path": "/ping", "port": gateway.HTTP_PORT, "httpHeaders": [{"name": "Host", "value": STARTUP_HOST}]}
     container = {
         "name": "traefik",
         "image": IMAGE,
         "args": [*arguments(options), *(tracing(endpoint) if endpoint is not None else [])],
         **({"env": resource_attributes()} if endpoint is not None else {}),
         "ports": [
-            {"name": "http", "containerPort": 8000, **({"hostPort": options.http_port} if on_host else {})},
-            {"name": "https", "containerPort": 8443, **({"hostPort": options.https_port} if on_host else {})},
+            {"name": "http", "containerPort": gateway.HTTP_PORT, **(http if on_host else {})},
+            {"name": "https", "containerPort": gateway.HTTPS_PORT, **(https if on_host else {})},
             {"name": "metrics", "containerPort": 8080},
         ],
-        "startupProbe": {
-            "httpGet": {"path": "/ping", "port": 8000, "httpHeaders": [{"name": "Host", "value": STARTUP_HOST}]},
-            "periodSeconds": 1,
-            "failureThreshold": 120,
-        },
+        "startupProbe": {"httpGet": asked, "periodSeconds": 1, "failureThreshold": 120},
         "readinessProbe": {"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 1},
         "livenessProbe": {"httpGet": {"path": "/ping", "port": 8080}, "periodSeconds": 10, "failureThreshold": 3},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},

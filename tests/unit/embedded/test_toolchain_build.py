@@ -204,6 +204,17 @@ def test_a_module_may_have_charts_only(module: gomod.Module, main: Path, cache: 
     assert not list((folder / "bin").iterdir())
 
 
+def test_a_manifest_is_made_of_the_files_that_upstream_makes_it_of(
+    module: gomod.Module, main: Path, cache: Path, progress: Progress
+) -> None:
+    (main / "deploy").mkdir()
+    for name in "ba":
+        (main / f"deploy/{name}.yaml").write_text(f"name: {name}\n")
+    place = "example.test/releases/v1/install.yaml"
+    folder = build(dataclasses.replace(module, manifests={place: "deploy"}), cache, progress)
+    assert list(yaml.safe_load_all((folder / "charts" / place).read_text())) == [{"name": "a"}, {"name": "b"}]
+
+
 @pytest.mark.parametrize(
     ("roomy", "missing", "lists"),
     [

@@ -10,13 +10,14 @@ import pytest
 
 from bench.tools import HELM
 from components.addons.cert import component as cert
+from components.addons.ingress import DEFINITIONS
 from embedded import addons
 from embedded.addons.cert import CERT_MANAGER
 from embedded.addons.metrics_server import METRICS_SERVER
 from embedded.addons.prometheus import PROMETHEUS
 from embedded.plugins.install import wanted_version
 from embedded.toolchain import gomod
-from embedded.toolchain.gomod import CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, Module
+from embedded.toolchain.gomod import CLUSTER, GATEWAY_API, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, Module
 
 MODULES = [CLUSTER, KUBE_ROUTER, PULUMI, PULUMI_KUBERNETES, *addons.modules()]
 
@@ -43,9 +44,14 @@ def test_the_chart_of_an_addon_is_provided_as_its_component_names_it() -> None:
     assert CERT_MANAGER.version == release.version
 
 
+def test_the_definitions_of_the_gateway_api_are_those_that_upstream_publishes_in_that_version() -> None:
+    assert [f"https://{place}" for place in GATEWAY_API.manifests] == [DEFINITIONS]
+    assert f"/{GATEWAY_API.version}/" in DEFINITIONS
+
+
 def test_every_folder_with_a_go_mod_is_a_module_of_the_toolchain() -> None:
     folders = {path.parent for path in Path(gomod.__file__).parent.glob("*/go.mod")}
-    assert folders == {module.folder for module in MODULES}
+    assert folders == {module.folder for module in (*MODULES, GATEWAY_API)}
 
 
 @pytest.mark.parametrize("module", [KUBE_ROUTER, METRICS_SERVER, HELM, CERT_MANAGER], ids=lambda module: module.name)
