@@ -10,16 +10,13 @@ import pytest
 
 from tests.checkout import Checkout
 from tests.e2e.previews import changes
+from tests.e2e.test_site_routes import HOST, OPTIONS, OTHER, REDIRECTED, answer, configure
 from tests.e2e.test_site_routes import (
-    HOST,
-    OPTIONS,
-    OTHER,
-    REDIRECTED,
-    answer,
-    configure,
+    test_a_redirect_keeps_the_path_and_the_query as test_a_redirect_keeps_the_path_and_the_query,
 )
-from tests.e2e.test_site_routes import test_a_redirect_keeps_the_path_and_the_query as test_a_redirect_keeps_the_query
-from tests.e2e.test_site_routes import test_a_redirect_leads_to_https_on_http_and_https as test_a_redirect_to_https
+from tests.e2e.test_site_routes import (
+    test_a_redirect_leads_to_https_on_http_and_https as test_a_redirect_leads_to_https_on_http_and_https,
+)
 from tests.e2e.test_site_routes import test_each_host_is_served as test_each_host_is_served
 from tests.tls import get
 from tests.traffic import Traffic

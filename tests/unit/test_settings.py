@@ -24,7 +24,8 @@ KUBECONFIG = json.dumps({"contexts": [{"name": "here"}], "current-context": "her
 DIGEST = "sha256:" + "0" * 64
 SITE_KEYS = (
     "name, source, image, release, canary, promoted, host, path, port, healthPath, replicas, "
-    "progressDeadlineSeconds, hosts, redirects, tls, basicAuth, resources, autoscale, command, args, user, env, secretEnv, volumes, database, egress, jobs"
+    "progressDeadlineSeconds, hosts, redirects, tls, basicAuth, resources, autoscale, command, args, user, env, "
+    "secretEnv, volumes, database, egress, jobs"
 )
 
 
