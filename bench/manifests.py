@@ -115,6 +115,8 @@ def moved(items: Iterable[Manifest], namespace: str, image: str) -> list[Manifes
                 item["spec"].pop(field, None)
         if item["kind"] == "Ingress":
             item["spec"]["rules"][0]["host"] = f"{namespace}.localhost"
+        if item["kind"] == "HTTPRoute":
+            item["spec"]["hostnames"] = [f"{namespace}.localhost"]
         if item["kind"] == "Deployment":
             item["spec"]["template"]["spec"]["containers"][0]["image"] = image
         result.append(item)

@@ -1,7 +1,8 @@
 """The web server of the site against Debian's nginx with the same files: requests a second, and the slowest percent.
 
 Both run in a pod of the same kind without limits of CPU, one pod each, and are asked by wrk: at the pod, from the node;
-and through the ingress, as visitors do. wrk runs on the same machine and has its share of the same cores.
+and through the ingress controller, as visitors do, by an Ingress and by a route of the Gateway API. wrk runs on the same
+machine and has its share of the same cores.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import manifests, nginx, pages
-from bench.copies import wait_for_page
+from bench.copies import up, wait_for_page
 from bench.figures import ratio, summary
 from bench.interleaving import interleaved
 from bench.session import Session
@@ -28,13 +29,15 @@ CONNECTIONS = 32
 SECONDS = 4
 """Of each measurement: long enough for some hundred requests of the slowest kind."""
 SERVERS = ("site", "nginx")
-PLACES = ("pod", "ingress")
+PLACES = ("pod", "ingress", "gateway")
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 
 def measure(session: Session) -> dict[str, dict[str, Any]]:
     """Return requests a second and the 99th percentile, for each server, place, size, plain and with gzip."""
     session.have_stack()
+    session.configure("ingress", {"routes": "gateway"})
+    up(session.copy.checkout)
     pages.provide(session)
     addresses = {server: _deploy(session, server) for server in SERVERS}
     latencies: dict[str, list[float]] = {}
@@ -46,7 +49,8 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
                     case = f"{server}, {place}, {size}, {encoding}"
                     latencies[case] = []
                     asked = addresses[server] if place == "pod" else "127.0.0.1"
-                    command = wrk(f"http://{asked}{':8080' if place == 'pod' else ''}{path(size)}", server, encoding)
+                    address = f"http://{asked}{':8080' if place == 'pod' else ''}{path(size)}"
+                    command = wrk(address, host(server, place), encoding)
                     inside = place == "pod"
                     cases[case] = partial(_ask, session, command, inside, latencies[case])
     rates = interleaved(cases, session.runs, "requests/s")
@@ -64,15 +68,26 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
                 for size in SIZES
                 for encoding in ("identity", "gzip")
             },
-            "pod_to_ingress": {
-                f"{size}, {encoding}": ratio(
-                    rates[f"site, pod, {size}, {encoding}"], rates[f"site, ingress, {size}, {encoding}"]
-                )
-                for size in SIZES
-                for encoding in ("identity", "gzip")
-            },
+            "pod_to_ingress": _ratios(rates, "pod", "ingress"),
+            "gateway_to_ingress": _ratios(rates, "gateway", "ingress"),
         }
     }
+
+
+def _ratios(rates: dict[str, list[float]], place: str, other: str) -> dict[str, float]:
+    """Return how often the site's requests a second at the one place are those at the other."""
+    return {
+        f"{size}, {encoding}": ratio(
+            rates[f"site, {place}, {size}, {encoding}"], rates[f"site, {other}, {size}, {encoding}"]
+        )
+        for size in SIZES
+        for encoding in ("identity", "gzip")
+    }
+
+
+def host(server: str, place: str) -> str:
+    """By which host a server is asked for: its Ingress has one of its own."""
+    return f"bench-{server}-ingress.localhost" if place == "ingress" else f"bench-{server}.localhost"
 
 
 def path(size: str) -> str:
@@ -87,11 +102,11 @@ def text(size: int) -> str:
     return " ".join(chance.choices(words, k=size // 3))[:size]
 
 
-def wrk(url: str, server: str, encoding: str) -> list[str]:
-    """The command that asks for ``url`` on kept-alive connections."""
+def wrk(url: str, host: str, encoding: str) -> list[str]:
+    """The command that asks a ``host`` for ``url`` on kept-alive connections."""
     return [
         "wrk", "--threads", "2", "--connections", str(CONNECTIONS), "--duration", f"{SECONDS}s", "--latency",
-        "--header", f"Host: bench-{server}.localhost", "--header", f"Accept-Encoding: {encoding}", url,
+        "--header", f"Host: {host}", "--header", f"Accept-Encoding: {encoding}", url,
     ]  # fmt: skip
 
 
@@ -119,6 +134,18 @@ def _ask(session: Session, command: list[str], inside: bool, latencies: list[flo
     return rate
 
 
+def _ingress(server: str) -> manifests.Manifest:
+    """The Ingress of a server beside its route."""
+    backend = {"service": {"name": "inspiration", "port": {"name": "http"}}}
+    paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "inspiration", "namespace": f"bench-{server}"},
+        "spec": {"ingressClassName": "nginx", "rules": [{"host": host(server, "ingress"), "http": {"paths": paths}}]},
+    }
+
+
 def _deploy(session: Session, server: str) -> str:
     """Deploy a server with the files, and return its pod's address."""
     name = f"bench-{server}"
@@ -133,6 +160,7 @@ def _deploy(session: Session, server: str) -> str:
         Path(f"{public}{path(size)}").write_text(text(length))
     image = f"localhost:32000/{name}:bench"
     objects = manifests.moved(manifests.of_site(session.objects(), "inspiration"), name, image)
+    objects.append(_ingress(server))
     for item in objects:
         if item["kind"] == "Deployment":
             item["spec"]["replicas"] = 1
@@ -143,7 +171,8 @@ def _deploy(session: Session, server: str) -> str:
         f"kubectl apply --filename objects.yaml\nkubectl rollout status deployment/inspiration --namespace {name}",
         folder,
     )
-    wait_for_page(host=f"{name}.localhost")
+    for place in ("ingress", "gateway"):
+        wait_for_page(host=host(server, place))
     return session.shell.run(
         f"kubectl get pods --namespace {name} --output jsonpath='{{.items[0].status.podIP}}'", folder
     ).strip()

@@ -101,6 +101,7 @@ _DRIFT = "e2e/test_drift.py::test_a_service_edited_by_hand_is_reported_and_repai
 _DUMP = Elsewhere("e2e/test_addon_postgres.py::test_a_dump_brings_back_what_was_deleted")
 _CERTIFICATE = Elsewhere("e2e/test_addon_rbac.py::test_a_user_signs_in_with_a_certificate")
 
+_CANARY = "e2e/test_gateway.py::test_a_new_version_gets_a_tenth_of_the_requests_until_it_is_promoted"
 _NODES = "faults/test_nodes.py"
 _BRANCHES = "e2e/test_preview_site.py::test_two_branches_come_and_go_and_nothing_is_left"
 
@@ -126,6 +127,12 @@ ELSEWHERE = {
     "script/dev inspiration": Elsewhere("e2e/test_dev.py::test_ten_saves_are_served_and_the_tab_shows_each"),
     "script/rollback inspiration": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
     "script/rollback inspiration --undo": Elsewhere("e2e/test_releases.py::test_back_to_a_release_and_forth"),
+    "pulumi config set --path ingress.routes gateway": Elsewhere(_CANARY, ("ingress.routes", "gateway")),
+    "pulumi config set --path 'sites[0].canary' 10": Elsewhere(_CANARY, (".canary", "10")),
+    "script/promote inspiration": Elsewhere(_CANARY, ("script/promote",)),
+    "script/abort inspiration": Elsewhere(
+        "e2e/test_gateway.py::test_a_new_version_that_is_given_up_gets_none", ("script/abort",)
+    ),
     "script/up --cluster-only": Elsewhere(_PUSH),
     "script/up --nodes 3": Elsewhere(f"{_NODES}::test_the_stack_is_on_all_nodes", ("--nodes", "3")),
     "script/up --nodes 1": Elsewhere(
