@@ -160,9 +160,8 @@ class Site(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
         )
         self.namespace = ns
-        newer = args.get("canary")
         canary = None
-        if newer:
+        if newer := args.get("canary"):
             apart = network_policy(canary_name(name), ns, options, args["ingress"].peer, (), database, peers)
             canary = self._canary(pods, newer, options, apart)
         url = route(name, ns, service.metadata.name, options, args, child, canary)

@@ -84,8 +84,10 @@ def deployment_args(pods: Pods, options: SiteOptions) -> Manifest:
         "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%" if few else "25%"},
     }
     described = metadata(pods.name, pods.namespace, pods.component)
+    # The policy that confines a canary goes after it, and not with the namespace.
+    background = {} if pods.component == CANARY else DELETED_IN_BACKGROUND
     return {
-        "metadata": annotated(described, {**DELETED_IN_BACKGROUND, **pods.release}),
+        "metadata": annotated(described, {**background, **pods.release}),
         "spec": {
             # The autoscaler's, where there is one.
             **({} if options.autoscale else {"replicas": options.replicas}),

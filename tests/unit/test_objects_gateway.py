@@ -95,6 +95,8 @@ def test_a_canary_has_as_many_pods_as_its_part_of_the_requests(options: dict[str
     site = SiteOptions.model_validate({**SITE, "canary": 10, **options})
     made = deployment_args(Pods(canary_name("shop"), "shop", "shop", "image", component="canary"), canary_options(site))
     assert made["spec"]["replicas"] == pods
+    # Its policy is deleted when its pods are gone, and no sooner.
+    assert "pulumi.com/deletionPropagationPolicy" not in made["metadata"]["annotations"]
     # Not the site's own: they would be behind its Service, and taken for it.
     for each in (made["metadata"], made["spec"]["template"]["metadata"]):
         assert (each["labels"][COMPONENT], each["labels"]["app.kubernetes.io/name"]) == ("canary", "shop-canary")
