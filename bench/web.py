@@ -1,8 +1,8 @@
 """The web server of the site against Debian's nginx with the same files: requests a second, and the slowest percent.
 
 Both run in a pod of the same kind without limits of CPU, one pod each, and are asked by wrk: at the pod, from the node;
-and through the ingress controller, as visitors do, by an Ingress and by a route of the Gateway API. wrk runs on the same
-machine and has its share of the same cores.
+and through the ingress controller, as visitors do, by an Ingress and by a route of the Gateway API. wrk runs on the
+same machine and has its share of the same cores.
 """
 
 from __future__ import annotations
