@@ -16,6 +16,8 @@ from settings.problems import qualified
 
 SECONDS = 30
 """For the ingress controller to route to the new pods only."""
+ANSWER_SECONDS = 30
+"""For one answer."""
 IN_A_ROW = 10
 """Answers of the new release after which no other is expected: a controller that still knows old pods takes turns."""
 PAUSE_SECONDS = 0.1
@@ -44,7 +46,7 @@ def await_release(release: str, ingress: IngressOptions, site: SiteOptions) -> N
         {"cert_reqs": "CERT_NONE", "assert_hostname": False, "server_hostname": site.host} if site.tls else {}
     )
     end, right, answered = time.monotonic() + SECONDS, 0, ""
-    with urllib3.PoolManager(retries=False, timeout=SECONDS, **options) as http:
+    with urllib3.PoolManager(retries=False, timeout=ANSWER_SECONDS, **options) as http:
         while right < IN_A_ROW:
             try:
                 # A new connection each time, as other visitors have.

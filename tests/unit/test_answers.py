@@ -41,7 +41,6 @@ def answering(*given: tuple[int, str | None]) -> Iterator[tuple[IngressOptions, 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "SECONDS", 0.3)
     monkeypatch.setattr(answers, "PAUSE_SECONDS", 0.01)
 
 
@@ -55,7 +54,10 @@ def test_it_is_asked_until_the_new_release_alone_answers() -> None:
 @pytest.mark.parametrize(
     ("answer", "said"), [(OLD, "HTTP 200 of release old"), ((503, None), "HTTP 503"), ((404, None), "HTTP 404")]
 )
-def test_another_answer_in_the_end_is_an_error(answer: tuple[int, str | None], said: str) -> None:
+def test_another_answer_in_the_end_is_an_error(
+    answer: tuple[int, str | None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "SECONDS", 0.3)
     with answering(answer) as (ingress, _), pytest.raises(pulumi.RunError) as raised:
         await_release("new", ingress, SITE)
     assert str(raised.value) == (
