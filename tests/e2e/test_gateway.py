@@ -10,12 +10,9 @@ import pytest
 
 from tests.checkout import Checkout
 from tests.e2e.previews import changes
-from tests.e2e.test_site_routes import HOST, OPTIONS, OTHER, REDIRECTED, answer, configure
+from tests.e2e.test_site_routes import HOST, OPTIONS, OTHER, REDIRECTED, answer, configure, leads_to_https
 from tests.e2e.test_site_routes import (
     test_a_redirect_keeps_the_path_and_the_query as test_a_redirect_keeps_the_path_and_the_query,
-)
-from tests.e2e.test_site_routes import (
-    test_a_redirect_leads_to_https_on_http_and_https as test_a_redirect_leads_to_https_on_http_and_https,
 )
 from tests.e2e.test_site_routes import test_each_host_is_served as test_each_host_is_served
 from tests.tls import get
@@ -142,4 +139,6 @@ def test_https_is_served_with_the_sites_certificate(protected: Checkout) -> None
         assert get(host, "/", trusted)[0] == 200
         answered = answer(host, "/a?b=c")
         assert (answered.status_code, answered.headers["Location"]) == (301, f"https://{host}/a?b=c")
+    for host, target in REDIRECTED.items():
+        leads_to_https(host, target, trusted)
     assert changes(protected) == {}

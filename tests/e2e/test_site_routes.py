@@ -41,6 +41,14 @@ def answer(host: str, path: str) -> httpx.Response:
     return httpx.get(f"http://127.0.0.1{path}", headers={"Host": host}, timeout=10, trust_env=False)
 
 
+def leads_to_https(host: str, target: str, trusted: str) -> None:
+    """Find that a host is redirected to another one on HTTP and, as its certificate says, on HTTPS."""
+    status, headers, _ = get(host, ASKED, trusted)
+    assert (status, headers["Location"]) == (301, f"https://{target}{ASKED}")
+    answered = answer(host, ASKED)
+    assert (answered.status_code, answered.headers["Location"]) == (301, f"https://{target}{ASKED}")
+
+
 @pytest.fixture(scope="module")
 def routed(site: Checkout) -> Iterator[Checkout]:
     """The stack with more than one host, and hosts that are redirected, over plain HTTP."""
@@ -77,11 +85,7 @@ def test_a_redirect_keeps_the_path_and_the_query(routed: Checkout, host: str, ta
 
 @pytest.mark.parametrize(("host", "target"), REDIRECTED.items())
 def test_a_redirect_leads_to_https_on_http_and_https(protected: Checkout, host: str, target: str) -> None:
-    trusted = protected.outputs()["ca_certificate"]
-    status, headers, _ = get(host, ASKED, trusted)
-    assert (status, headers["Location"]) == (301, f"https://{target}{ASKED}")
-    answered = answer(host, ASKED)
-    assert (answered.status_code, answered.headers["Location"]) == (301, f"https://{target}{ASKED}")
+    leads_to_https(host, target, protected.outputs()["ca_certificate"])
 
 
 @pytest.mark.parametrize("host", [HOST, OTHER])
