@@ -129,6 +129,28 @@ def of_soak(result: Result) -> str:
     return table(["event", "times", "requests", "failed"], rows)
 
 
+def of_nodes(result: Result) -> str:
+    """What it took before and with the simulated nodes."""
+    before, after = result["before"], result["with"]
+    rows: list[Sequence[object]] = [
+        (what, seconds(before[name]["median"]), seconds(after[name]["median"]))
+        for name, what in (
+            ("facts", "the program reads its facts"),
+            ("status", "`script/up --status`"),
+            ("preview", "`pulumi preview`, nothing changed"),
+        )
+    ]
+    rows += [
+        (f"{name}, {what}", *(show.format(found["programs"][name][unit]) for found in (before, after)))
+        for name in before["programs"]
+        for unit, what, show in (
+            ("mib", "memory (PSS)", "{:.0f} MiB"),
+            ("cores", "processor, idle", "{:.1%} of a core"),
+        )
+    ]
+    return table(["", "one node", f"and {result['nodes']:,} simulated ones with {result['pods']:,} pods"], rows)
+
+
 def of_goals(results: Mapping[str, Result]) -> str:
     """Each goal with what was measured, as far as there are results."""
     rows = [
