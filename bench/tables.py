@@ -141,14 +141,19 @@ def of_nodes(result: Result) -> str:
         )
     ]
     rows += [
-        (f"{name}, {what}", *(show.format(found["programs"][name][unit]) for found in (before, after)))
+        (f"{name}, {what}", *(show(found["programs"][name]) for found in (before, after)))
         for name in before["programs"]
-        for unit, what, show in (
-            ("mib", "memory (PSS)", "{:.0f} MiB"),
-            ("cores", "processor, idle", "{:.1%} of a core"),
-        )
+        for what, show in (("memory (PSS)", _memory), ("processor, idle", _processor))
     ]
     return table(["", "one node", f"and {result['nodes']:,} simulated ones with {result['pods']:,} pods"], rows)
+
+
+def _memory(program: Mapping[str, float]) -> str:
+    return f"{program['mib']:.0f} MiB"
+
+
+def _processor(program: Mapping[str, float]) -> str:
+    return f"{program['cores'] * 100:.1f} % of a core"
 
 
 def of_goals(results: Mapping[str, Result]) -> str:

@@ -160,7 +160,7 @@ def test_processes_are_told_apart_by_their_command_lines() -> None:
 def test_simulated_nodes_stand_beside_none() -> None:
     def found(seconds: float, mib: float) -> dict[str, object]:
         programs = {"traefik": {"mib": mib, "cores": mib / 1000}}
-        return {"programs": programs, **dict.fromkeys(("facts", "status", "preview"), {"median": seconds})}
+        return {"programs": programs, **{name: {"median": seconds} for name in ("facts", "status", "preview")}}
 
     table = tables.of_nodes({"nodes": 500, "pods": 2000, "before": found(0.5, 40), "with": found(12, 60.4)})
     assert table.splitlines() == [
