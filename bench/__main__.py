@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from bench import edit, embedded, growth, lifecycle, nginx, preview, profile, report, results, soak, tools, web
+from bench import edit, embedded, growth, lifecycle, nginx, nodes, preview, profile, report, results, soak, tools, web
 from bench.command_line import SUBJECTS, parser
 from bench.machine import refuse_another_cluster
 from bench.session import session
@@ -22,6 +22,7 @@ ON_A_SESSION = {
     "site": web.measure,
     "lifecycle": lifecycle.measure,
     "growth": growth.measure,
+    "nodes": nodes.measure,
 }
 """What is measured on one running cluster, in this order: what leaves most behind comes last."""
 ALONE = ("embedded", "soak", "cold")
@@ -31,7 +32,7 @@ def main() -> int:
     """Measure, and write results and drawings; returns 0 if nothing failed."""
     command_line = parser()
     arguments = command_line.parse_args()
-    wanted = arguments.subjects or [subject for subject in SUBJECTS if subject not in ("cold", "soak")]
+    wanted = arguments.subjects or [subject for subject in SUBJECTS if subject not in ("cold", "nodes", "soak")]
     if unknown := [subject for subject in wanted if subject not in (*SUBJECTS, "report", "tools")]:
         command_line.error(f"unknown: {', '.join(unknown)}; allowed: {', '.join(SUBJECTS)}, report, tools")
     if not 1 <= arguments.minutes <= soak.MAX_MINUTES:

@@ -14,6 +14,7 @@ SUBJECTS = {
     "embedded": "the embedded cluster: start with a warm cache; memory and processor when idle",
     "cold": "the first script/up, with no cache at all: once",
     "profile": "which processes a preview and an update are made of, and what each uses of the processor",
+    "nodes": "500 simulated nodes with 2,000 pods: what grows with them",
     "soak": "updates and restarts under load: failed requests, memory",
 }
 SIZES = (1, 10, 50, 200)
@@ -30,13 +31,13 @@ def parser() -> argparse.ArgumentParser:
         epilog="subjects:\n"
         + "".join(f"  {name:10}{what}\n" for name, what in SUBJECTS.items())
         + "  report    writes docs/bench.md and docs/bench/*.svg anew from the results that are there\n"
-        "  tools     builds what it is measured against: Helm, Helmfile, OpenTofu (once, some minutes)\n\n"
+        "  tools     builds what it is measured against, Helm, Helmfile, OpenTofu, and kwok (once, some minutes)\n\n"
         "results go to bench/results/*.json, tables and drawings of all of them to docs/bench.md and docs/bench/*.svg\n"
         "exit codes: 0 done, 1 failed (the reason is printed), 2 a wrong command line, 130 interrupted",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument(
-        "subjects", nargs="*", metavar="SUBJECT", help="what to measure; default all but cold and soak, which take long"
+        "subjects", nargs="*", metavar="SUBJECT", help="what to measure; default all but cold, nodes and soak"
     )
     made.add_argument("--runs", type=int, default=5, metavar="N", help="how often each is measured, default 5")
     made.add_argument("--minutes", type=int, default=15, metavar="N", help="length of soak, default 15")

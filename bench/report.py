@@ -21,6 +21,7 @@ TABLES: Mapping[str, Callable[[Result], str]] = {
     "embedded": tables.of_embedded,
     "cold": tables.of_cold,
     "profile": tables.of_profile,
+    "nodes": tables.of_nodes,
     "soak": tables.of_soak,
 }
 

@@ -136,6 +136,33 @@ def of_soak(result: Result) -> str:
     return table(["event", "times", "requests", "failed"], rows)
 
 
+def of_nodes(result: Result) -> str:
+    """What it took before and with the simulated nodes."""
+    before, after = result["before"], result["with"]
+    rows: list[Sequence[object]] = [
+        (what, seconds(before[name]["median"]), seconds(after[name]["median"]))
+        for name, what in (
+            ("facts", "the program reads its facts"),
+            ("status", "`script/up --status`"),
+            ("preview", "`pulumi preview`, nothing changed"),
+        )
+    ]
+    rows += [
+        (f"{name}, {what}", *(show(found["programs"][name]) for found in (before, after)))
+        for name in before["programs"]
+        for what, show in (("memory (PSS)", _memory), ("processor, idle", _processor))
+    ]
+    return table(["", "one node", f"and {result['nodes']:,} simulated ones with {result['pods']:,} pods"], rows)
+
+
+def _memory(program: Mapping[str, float]) -> str:
+    return f"{program['mib']:.0f} MiB"
+
+
+def _processor(program: Mapping[str, float]) -> str:
+    return f"{program['cores'] * 100:.1f} % of a core"
+
+
 def of_goals(results: Mapping[str, Result]) -> str:
     """Each goal with what was measured, as far as there are results."""
     rows = [

@@ -36,6 +36,8 @@ SLOW = ("tests/unit/embedded/test_deleted.py", "tests/policy/test_policy_engine.
 """What runs all of the others once more, without embedded/; and what has an engine built."""
 QUICK = (*ON_CODE, *(f"--ignore={each}" for each in SLOW))
 """What is tested on the code alone."""
+CONFORMANCE = ("--nodes=3", "tests/conformance")
+"""Kubernetes' own tests, which aren't among all the others."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
   script/test tests/unit -x         some of the tests, after the checks
   script/test --no-checks -k site   those with that word in their names
   script/test --addons all          the heavy addons too: their programs take long to build
+  script/test --conformance         Kubernetes' own tests: an hour, and their build
 
 Options that aren't listed go to pytest.
 exit codes: 0 all is well, 1 a check or a test failed, 130 interrupted; others are pytest's""",
@@ -63,14 +66,20 @@ exit codes: 0 all is well, 1 a check or a test failed, 130 interrupted; others a
     made.add_argument(
         "--quick", action="store_true", help="what needs neither root nor a cluster: less than three minutes"
     )
+    made.add_argument(
+        "--conformance",
+        action="store_true",
+        help="Kubernetes' own conformance tests instead, on three nodes; writes docs/conformance.md",
+    )
     return made
 
 
 def main() -> int:
     """Run the checks and the tests; returns 0 only if all of them passed."""
     arguments, pytest_arguments = parser().parse_known_args()
+    chosen = [*(QUICK if arguments.quick else ()), *(CONFORMANCE if arguments.conformance else ())]
     try:
-        return _run(arguments.no_checks, [*pytest_arguments, *(QUICK if arguments.quick else [])], arguments.quick)
+        return _run(arguments.no_checks, [*chosen, *pytest_arguments], arguments.quick)
     except KeyboardInterrupt:
         return 130
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from tests.machine import Machine
 
 PROJECT = Path(__file__).resolve().parent.parent
-ORDER = ("unit", "graph", "policy", "plugins", "e2e", "faults")
+ORDER = ("unit", "graph", "policy", "plugins", "e2e", "faults", "conformance")
 """From what fails fast to what takes long; what stops the cluster comes last."""
 
 collect_ignore = (
     []
     if (PROJECT / "embedded").is_dir()
-    else ["unit/bench", "unit/embedded", "unit/test_page_errors.py", "plugins", "e2e", "faults"]
+    else ["unit/bench", "unit/embedded", "unit/test_page_errors.py", "plugins", "e2e", "faults", "conformance"]
 )
 """The program and its tests stand alone: what needs the embedded default is left out where that is deleted."""
 

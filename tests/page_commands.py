@@ -199,6 +199,7 @@ _TRUST = "changes whom the whole machine trusts"
 
 NOT_RUN = {
     "script/test": "runs these tests",
+    "script/test --conformance": "is a test itself",
     'eval "$(script/completion zsh)"': "is run by tests/unit/embedded/test_completion.py where there is a zsh",
     "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt": "installs a second time what these tests use",
     "docker login ghcr.io": "needs an account there",

@@ -43,9 +43,20 @@ KUBECTL_PROVIDER = Module(
     stamps={},
 )
 
-MODULES = (HELM, HELMFILE, OPENTOFU, KUBECTL_PROVIDER)
-OF_SUBJECTS: Mapping[str, Sequence[Module]] = {"edit": (HELM, HELMFILE), "preview": MODULES}
-"""What each subject is measured against; the others need nothing that isn't there."""
+KWOK = Module(
+    folder=_HERE / "kwok",
+    product="kwok",
+    main="sigs.k8s.io/kwok",
+    stamps={},
+    # What it has nodes and pods do.
+    sources={f"stage/{kind}": f"kustomize/stage/{kind}/fast" for kind in ("node", "pod")},
+    after=CLUSTER,
+)
+
+COMPARED = (HELM, HELMFILE, OPENTOFU, KUBECTL_PROVIDER)
+MODULES = (*COMPARED, KWOK)
+OF_SUBJECTS: Mapping[str, Sequence[Module]] = {"edit": (HELM, HELMFILE), "preview": COMPARED, "nodes": (KWOK,)}
+"""What each subject is measured against, or with; the others need nothing that isn't there."""
 
 
 @dataclass(frozen=True)

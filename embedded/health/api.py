@@ -9,8 +9,9 @@ from contextlib import contextmanager, suppress
 from textwrap import shorten
 from threading import Lock
 from typing import IO, TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
+from embedded.health import forwarding
 from embedded.health.deployed import Json, Kind
 from settings import SettingsError
 from settings.cluster_reader import ApiServer
@@ -205,16 +206,29 @@ class Api:
                 socket.close(timeout=0)
 
     def ask_service(self, namespace: str, service: str, port: int, path: str, **query: str) -> Json:
-        """Return the document that a Service inside the cluster has at a path. The API server asks it.
+        """Return the document that a Service inside the cluster has at a path.
+
+        A pod of it is asked as by ``kubectl port-forward``, which is its own node asking. The API server's proxy would
+        be what the NetworkPolicy of the pod may not let in, unless they are on the same node.
 
         Raises:
             ApiError: It may not be asked, or doesn't answer with a document.
         """
-        proxied = f"{self._path(_SERVICE, namespace, service)}:{port}/proxy{path}"
+        found = self.get(_SERVICE, namespace, service)
+        if found is None:
+            raise ApiError(f"there is no Service {namespace}/{service}; see whether it was removed")
+        selected = ",".join(f"{key}={value}" for key, value in (found["spec"].get("selector") or {}).items())
+        pod = forwarding.target(found, port, self.objects(POD, namespace, labelSelector=selected))
+        if pod is None:
+            raise ApiError(f"the Service {namespace}/{service} has no pod that is ready; wait until one is")
+        name, target = pod
         with _api_errors():
-            status, body = self._server.send(proxied, "application/json", **query)
-            if status in (401, 403):
-                _allowed(self._server.refused(proxied, status, body))
+            forwarded = f"{self._path(POD, namespace, name)}/portforward"
+            socket = self._server.websocket(forwarded, CHANNELS, [("ports", str(target))])
+        try:
+            status, body = forwarding.get(socket, target, f"{path}?{urlencode(query, quote_via=quote)}")
+        except OSError as error:
+            raise ApiError(f"the connection to the pod {namespace}/{name} broke: {error}; see that it runs") from None
         try:
             document = json.loads(body)
         except ValueError:

@@ -132,6 +132,9 @@ class Builder:
                 if line in stale:
                     done += 1
                     stage.update(f"{done} of {len(stale)} packages, {line}", done / len(stale))
+        for name, package in module.suites.items():
+            stage.update(f"compiling the tests of {package}")
+            list(go("test", "-c", f"-p={self._jobs}", *module.flags, "-o", str(binaries / name), package))
         for name, target in module.links.items():
             (binaries / name).symlink_to(target)
         licences.record(compiler.executable, binaries, folder / licences.RECORD, self._environment(work))

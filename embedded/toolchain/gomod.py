@@ -41,6 +41,8 @@ class Module:
         embeds: Files of `main` that commands of our own embed: they are put at the same paths for the build.
         amended: Modules of which some files are ours: where these are, at upstream's paths, by the module's path.
         edits: In files of modules that are amended: a text that each has once, and ours in its place.
+        suites: Commands that ``go test`` makes of the tests of a package: the packages, by the commands' names. go.mod
+            has a ``tool`` line for each, so that what the tests import is there.
         after: The module that has the same versions of the same libraries: it is built before, and not beside, this
             one, which finds them compiled then.
     """
@@ -59,6 +61,7 @@ class Module:
     embeds: tuple[str, ...] = ()
     amended: Mapping[str, str] = field(default_factory=dict)
     edits: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    suites: Mapping[str, str] = field(default_factory=dict)
     after: "Module | None" = None
 
     @property
@@ -89,7 +92,7 @@ class Module:
     @cached_property
     def builds(self) -> list[list[str]]:
         """The packages of each ``go build``."""
-        tools = self._lines("tool")
+        tools = [tool for tool in self._lines("tool") if tool not in self.suites.values()]
         own = ["./cmd/..."] if (self.folder / "cmd").is_dir() else []
         together = own + [tool for tool in tools if tool not in self.alone]
         return [*([together] if together else []), *([tool] for tool in tools if tool in self.alone)]
@@ -107,7 +110,7 @@ class Module:
         """Twelve hex digits for everything that determines the binaries; ``go`` is the version of the compiler."""
         digest = hashlib.sha256()
         names = [licences.RECORD, *sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
-        pairs = (*self.charts.items(), *self.amended.items(), *self.manifests.items())
+        pairs = (*self.charts.items(), *self.amended.items(), *self.manifests.items(), *self.suites.items())
         names += [word for pair in sorted(pairs) for word in pair]
         names += [*self.embeds, *(word for file, pair in sorted(self.edits.items()) for word in (file, *pair))]
         for part in [platform.machine(), go, *self.flags, *names]:

@@ -18,6 +18,7 @@ import pytest
 from components.addons.logs import COLLECTOR_NAMESPACE, NAMESPACE, collector, loki
 from components.addons.storage.component import HELPER_IMAGE
 from embedded.cluster.plan import VOLUMES
+from tests import clients
 from tests.checkout import Checkout
 from tests.waiting import eventually
 
@@ -43,6 +44,7 @@ def logged(site: Checkout) -> Iterator[Checkout]:
 
 def test_what_a_pod_wrote_is_found_and_the_addon_leaves_without_a_trace(logged: Checkout) -> None:
     check_site(logged.environment())
+    check_nodes(logged)
     check_command(logged)
     unchanged = logged.pulumi("preview", "--expect-no-changes")
     assert unchanged.returncode == 0, unchanged.stdout
@@ -76,6 +78,23 @@ def check_site(environment: Mapping[str, str]) -> None:
     assert json.loads(line)["request"]["uri"] == mark
     by_pod = query(f'{{k8s_pod_name="{stream["stream"]["k8s_pod_name"]}"}} |= "{mark}"', environment)
     assert by_pod == found
+
+
+def check_nodes(checkout: Checkout) -> None:
+    """A line of a pod on each node is found."""
+    mark = str(uuid4())
+    nodes = [name.removeprefix("node/") for name in checkout.nodes()]
+    pods = [clients.pod(f"on-{node}", WRITER, {}, "sh", "-c", f"echo {mark}; sleep 1000", node=node) for node in nodes]
+
+    def found() -> list[str]:
+        streams = query(f'{{k8s_namespace_name="{WRITER}"}} |= "{mark}"', checkout.environment())
+        return sorted(stream["stream"]["k8s_pod_name"] for stream in streams)
+
+    try:
+        clients.apply(checkout, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": WRITER}}, *pods)
+        assert eventually(lambda: found() == sorted(pod["metadata"]["name"] for pod in pods)), found()
+    finally:
+        checkout.kubectl("delete", "namespace", WRITER, "--ignore-not-found")
 
 
 def check_command(checkout: Checkout) -> None:

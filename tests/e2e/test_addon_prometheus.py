@@ -118,6 +118,24 @@ def test_all_that_should_be_measured_is_found_and_answers(server: Server) -> Non
         assert eventually(lambda query=query: bool(server.api("query", query=query)["result"])), query  # type: ignore[misc]
 
 
+def test_all_nodes_are_measured(server: Server) -> None:
+    """By each page of their kubelets, and by the Traefik that each has."""
+    nodes = {name.removeprefix("node/") for name in server.cluster.nodes()}
+    pods = server.cluster.kubectl(
+        "get", "pods", "-A", "-l", "app.kubernetes.io/name=traefik", "-o", "jsonpath={.items[*].metadata.name}"
+    ).split()
+    assert len(pods) == len(nodes)
+    for job, label, wanted in (
+        *((job, "instance", nodes) for job in ("kubelet", "resource", "cadvisor", "probes")),
+        ("traefik", "pod", set(pods)),
+    ):
+
+        def answering(job: str = job, label: str = label) -> set[str]:
+            return {each["metric"][label] for each in server.api("query", query=f'up{{job="{job}"}} == 1')["result"]}
+
+        assert eventually(lambda answering=answering, wanted=wanted: answering() == wanted), (job, answering())  # type: ignore[misc]
+
+
 def test_requests_are_counted_under_the_name_of_their_site(server: Server) -> None:
     query = f'{REQUEST_RATE}{{site="{SITE}",code="200"}} > 1'
     with Traffic(f"{SITE}.localhost", requests_per_second=20) as traffic:

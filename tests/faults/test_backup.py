@@ -37,7 +37,7 @@ def answers(path: str, host: str, port: int = 80) -> bool:
 def test_what_was_backed_up_comes_back(site: Checkout, tmp_path: Path) -> None:
     file = tmp_path / "backup.tar.gz"
     site.kubectl("create", "secret", "generic", "kept", "-n", "default", "--from-literal=word=swordfish")
-    before, secrets = objects(site), site.outputs(secrets=True)
+    before, nodes, secrets = objects(site), site.nodes(), site.outputs(secrets=True)
     digest = secrets["images"]["inspiration"].split("@")[1]
     assert before
 
@@ -69,6 +69,8 @@ def test_what_was_backed_up_comes_back(site: Checkout, tmp_path: Path) -> None:
     assert " created" not in done.stdout
     assert site.outputs(secrets=True) == secrets
     assert objects(site) == before
+    assert site.nodes() == nodes
+    site.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
     word = site.kubectl("get", "secret", "kept", "-n", "default", "-o", "jsonpath={.data.word}")
     assert word == "c3dvcmRmaXNo"
     # The image is pulled from the registry, which has to be there first.

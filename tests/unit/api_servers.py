@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from settings.cluster_facts import NAMESPACES, VERSION
+from tests.unit import websockets
 
 Answers = Mapping[str, tuple[int, Any]]
 """Path to status and body."""
@@ -105,6 +106,8 @@ class ApiServer(ThreadingHTTPServer):
         self.answers = {VERSION: (200, {"major": "1", "minor": "37"}), **answers}
         self.busy = 0
         """How often it says first that it isn't ready."""
+        self.forwards = True
+        """Whether it reaches pods."""
         self.asked: list[Asked] = []
 
     def values(self, header: str) -> set[tuple[str, ...]]:
@@ -120,6 +123,9 @@ class ApiHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(Asked(self.path, self.headers, self.connection))
+        if self.server.forwards and self.path.partition("?")[0].endswith("/portforward"):
+            self.forward()
+            return
         status, body = self.server.answers.get(self.path, (404, {}))
         if self.server.busy:
             self.server.busy -= 1
@@ -129,6 +135,20 @@ class ApiHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+
+    def forward(self) -> None:
+        """Answer a request to a port of a pod, by the path of the forwarding and that of the request together."""
+        websockets.accept(self)
+        port = int(self.path.rpartition("=")[2])
+        for channel in (b"\0", b"\1"):
+            websockets.send(self, channel + port.to_bytes(2, "little"))
+        asked = b""
+        while not asked.endswith(b"\r\n\r\n"):
+            asked += websockets.receive(self)[1:]
+        status, body = self.server.answers.get(self.path + asked.split()[1].decode(), (404, {}))
+        text = (body if isinstance(body, str) else json.dumps(body)).encode()
+        websockets.send(self, b"\0HTTP/1.1 %d It\r\nContent-Length: %d\r\n\r\n%s" % (status, len(text), text))
+        websockets.receive(self)  # that it is closed
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bench import report, results, tables, web
+from bench import nodes, report, results, tables, web
 from bench.copies import stages
 from bench.growth import figures, sites
 from bench.machine import processor
@@ -155,3 +155,28 @@ def test_processes_are_told_apart_by_their_command_lines() -> None:
     assert named(forks, host) == "forks"
     assert named(forks, forks) == "plugin"
     assert named(["/usr/bin/git", "status"]) == "git"
+
+
+def test_simulated_nodes_stand_beside_none() -> None:
+    def found(seconds: float, mib: float) -> dict[str, object]:
+        programs = {"traefik": {"mib": mib, "cores": mib / 1000}}
+        return {"programs": programs, **{name: {"median": seconds} for name in ("facts", "status", "preview")}}
+
+    table = tables.of_nodes({"nodes": 500, "pods": 2000, "before": found(0.5, 40), "with": found(12, 60.4)})
+    assert table.splitlines() == [
+        "|  | one node | and 500 simulated ones with 2,000 pods |",
+        "| --- | ---: | ---: |",
+        "| the program reads its facts | 0.50 s | 12.0 s |",
+        "| `script/up --status` | 0.50 s | 12.0 s |",
+        "| `pulumi preview`, nothing changed | 0.50 s | 12.0 s |",
+        "| traefik, memory (PSS) | 40 MiB | 60 MiB |",
+        "| traefik, processor, idle | 4.0 % of a core | 6.0 % of a core |",
+    ]
+
+
+def test_simulated_nodes_and_pods_are_as_many_as_they_should_be() -> None:
+    made = nodes.nodes()
+    assert len({each["metadata"]["name"] for each in made}) == nodes.NODES
+    assert len({each["status"]["addresses"][0]["address"] for each in made}) == nodes.NODES
+    replicas = [each["spec"]["replicas"] for each in nodes.pods() if each["kind"] == "Deployment"]
+    assert sum(replicas) == nodes.PODS

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import socket
 import ssl
-import struct
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from embedded.commands.dev.objects import POD
 from embedded.health.api import Api, ApiError, RefusedError, connect
+from tests.unit import websockets
 from tests.unit.api_servers import Authority, kubeconfig
 from tests.unit.api_servers import _run as run_server
 from tests.unit.api_servers import authority as authority
@@ -72,45 +71,22 @@ class Handler(BaseHTTPRequestHandler):
 
     def execute(self, query: list[tuple[str, str]]) -> None:
         assert self.headers["Authorization"] == "Bearer t"
-        accepted = hashlib.sha1(f"{self.headers['Sec-WebSocket-Key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode())
-        self.send_response(101)
-        for name, value in {
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Accept": base64.b64encode(accepted.digest()).decode(),
-            "Sec-WebSocket-Protocol": self.headers["Sec-WebSocket-Protocol"],
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.flush()
+        websockets.accept(self)
         *_, program, length = [value for key, value in query if key == "command"]
-        self.send(b"\1")
+        websockets.send(self, b"\1")
         if program == "cat":
             read = b""
             while len(read) < int(length):
-                read += self.receive()[1:]
-            self.send(b"\1" + str(len(read)).encode())
-            self.send(b"\2 bytes")
-            self.send(b"\3" + json.dumps({"status": "Success"}).encode())
+                read += websockets.receive(self)[1:]
+            websockets.send(self, b"\1" + str(len(read)).encode())
+            websockets.send(self, b"\2 bytes")
+            websockets.send(self, b"\3" + json.dumps({"status": "Success"}).encode())
         elif program == "false":
             causes = [{"reason": "ExitCode", "message": length}]
-            self.send(b"\2no such file\n")
-            self.send(b"\3" + json.dumps({"status": "Failure", "details": {"causes": causes}}).encode())
+            websockets.send(self, b"\2no such file\n")
+            websockets.send(self, b"\3" + json.dumps({"status": "Failure", "details": {"causes": causes}}).encode())
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
-
-    def send(self, message: bytes) -> None:
-        self.wfile.write(struct.pack("!BB", 0x82, len(message)) + message)
-        self.wfile.flush()
-
-    def receive(self) -> bytes:
-        _, length = self.rfile.read(2)
-        size = length & 127
-        if size > 125:
-            form, more = ("!H", 2) if size == 126 else ("!Q", 8)
-            [size] = struct.unpack(form, self.rfile.read(more))
-        mask, message = self.rfile.read(4), self.rfile.read(size)
-        return bytes(byte ^ mask[index % 4] for index, byte in enumerate(message))
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

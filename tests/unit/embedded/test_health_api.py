@@ -89,23 +89,59 @@ def test_changes_of_objects(serve: Any) -> None:
     assert list(cluster.changes(POD, "blog", labelSelector="a")) == [FOUND, FOUND]
 
 
+def behind(namespace: str, service: str, port: int, target: int | str, *pods: dict[str, Any]) -> dict[str, Any]:
+    """A Service, and the pods that it selects."""
+    spec = {"ports": [{"port": port, "targetPort": target}], "selector": {"app": service}}
+    return {
+        f"/api/v1/namespaces/{namespace}/services/{service}": (200, {"spec": spec}),
+        f"/api/v1/namespaces/{namespace}/pods?labelSelector=app%3D{service}": (200, {"items": pods}),
+    }
+
+
+def server_pod(name: str, port: int, *, ready: bool = True) -> dict[str, Any]:
+    """A pod with a port that is called *http*."""
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "containers": [{"name": "first"}, {"name": "web", "ports": [{"name": "http", "containerPort": port}]}]
+        },
+        "status": {"conditions": [{"type": "Ready", "status": str(ready)}]},
+    }
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ((404, {"message": 'services "web" not found'}), 'answered HTTP 404 (services "web" not found); see whether'),
+        ((404, {"message": "no such page"}), "answered HTTP 404 (no such page); see whether its pods run"),
         ((400, "parse  error\nat 1"), "answered HTTP 400 (parse error at 1); see whether its pods run"),
         ((200, "[]"), "answered HTTP 200 ([]); see whether its pods run"),
-        ((403, {"message": f"services is forbidden: {FORBIDDEN}"}), f"{FORBIDDEN}; grant that permission"),
     ],
 )
-def test_a_service_is_asked_through_the_api_server(answer: tuple[int, Any], said: str, serve: Any) -> None:
-    path = "/api/v1/namespaces/blog/services/web:80/proxy/{}?a=b"
-    answers = KINDS | {path.format("good"): (200, {"its": "answer"}), path.format("bad"): answer}
+@pytest.mark.parametrize("target", ["http", 8080])
+def test_a_pod_of_a_service_is_asked(target: int | str, answer: tuple[int, Any], said: str, serve: Any) -> None:
+    path = "/api/v1/namespaces/blog/pods/web-1/portforward?ports=8080/{}?a=b"
+    pods = server_pod("web-0", 8080, ready=False), server_pod("web-1", 8080)
+    answers = KINDS | behind("blog", "web", 80, target, *pods)
+    long = {"its": "answer" * 1000}
+    answers |= {path.format("good"): (200, long), path.format("bad"): answer}
     cluster = connect("shop", kubeconfig(serve(answers=answers).url))
-    assert cluster.ask_service("blog", "web", 80, "/good", a="b") == {"its": "answer"}
+    assert cluster.ask_service("blog", "web", 80, "/good", a="b") == long
     with pytest.raises(ApiError) as caught:
         cluster.ask_service("blog", "web", 80, "/bad", a="b")
     assert said in str(caught.value)
+
+
+def test_a_service_that_nobody_answers_for(serve: Any) -> None:
+    pods = server_pod("web-0", 8080, ready=False), server_pod("web-1", 8080)
+    server = serve(answers=KINDS | behind("blog", "web", 80, 8080, *pods) | behind("blog", "idle", 80, 8080, pods[0]))
+    server.forwards = False
+    cluster = connect("shop", kubeconfig(server.url))
+    with pytest.raises(ApiError, match="there is no Service blog/none; see whether it was removed"):
+        cluster.ask_service("blog", "none", 80, "/")
+    with pytest.raises(ApiError, match="the Service blog/idle has no pod that is ready; wait until one is"):
+        cluster.ask_service("blog", "idle", 80, "/")
+    with pytest.raises(ApiError, match="refuses to reach into a pod"):
+        cluster.ask_service("blog", "web", 80, "/")
 
 
 def test_a_kind_that_the_cluster_has_not(serve: Any) -> None:

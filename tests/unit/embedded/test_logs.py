@@ -30,7 +30,7 @@ from tests.unit.api_servers import ApiServer, kubeconfig
 from tests.unit.api_servers import serve as serve
 from tests.unit.api_servers import started as started
 from tests.unit.embedded.test_health import SITE, below, exported, resource
-from tests.unit.embedded.test_health_api import FORBIDDEN, discovered
+from tests.unit.embedded.test_health_api import FORBIDDEN, behind, discovered, server_pod
 
 NOW = 1_795_906_000 * SECOND
 """2026-11-28T22:46:40Z."""
@@ -240,7 +240,8 @@ def test_the_last_lines(tail: int, printed: str, show: Any, capfd: pytest.Captur
 
 
 def of_loki(*lines: Line) -> dict[str, Any]:
-    path = f"/api/v1/namespaces/{NAMESPACE}/services/{loki.NAME}:{loki.PORT}/proxy/loki/api/v1/query_range"
+    pod = server_pod("loki-0", loki.PORT)
+    forwarded = f"/api/v1/namespaces/{NAMESPACE}/pods/loki-0/portforward?ports={loki.PORT}"
     asked_for = query(
         query='{k8s_namespace_name="blog", k8s_container_name="site"}',
         start=str(NOW - 60 * SECOND),
@@ -251,7 +252,10 @@ def of_loki(*lines: Line) -> dict[str, Any]:
     streams = [
         {"stream": {"k8s_pod_name": each.pod}, "values": [[str(each.time), each.text.decode()]]} for each in lines
     ]
-    return {f"{path}?{asked_for}": (200, {"data": {"result": streams}})}
+    return {
+        f"{forwarded}/loki/api/v1/query_range?{asked_for}": (200, {"data": {"result": streams}}),
+        **behind(NAMESPACE, loki.NAME, loki.PORT, "http", pod),
+    }
 
 
 def test_loki_adds_what_the_nodes_have_not(show: Any, capfd: pytest.CaptureFixture[str]) -> None:
@@ -266,14 +270,16 @@ def test_loki_adds_what_the_nodes_have_not(show: Any, capfd: pytest.CaptureFixtu
 
 
 def test_without_loki_the_pods_that_are_there_speak(show: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    [path] = of_loki()
-    show(TWO | {path: (503, {"message": "no endpoints available"})}, *DEPLOYED, *COLLECTED, tail=1)
+    path, *_ = found = of_loki()
+    show(TWO | found | {path: (503, {"message": "too busy"})}, *DEPLOYED, *COLLECTED, tail=1)
     assert capfd.readouterr() == (
         "web-2 f\n",
-        "note: lines of pods that are gone are missing: the Service logs/loki answered HTTP 503 (no endpoints "
-        "available); see whether its pods run\n",
+        "note: lines of pods that are gone are missing: the Service logs/loki answered HTTP 503 (too busy); "
+        "see whether its pods run\n",
     )
-    show(TWO | {path: (403, {"message": f"services is forbidden: {FORBIDDEN}"})}, *DEPLOYED, *COLLECTED, tail=1)
+    service = f"/api/v1/namespaces/{NAMESPACE}/services/{loki.NAME}"
+    refused = {service: (403, {"message": f"services is forbidden: {FORBIDDEN}"})}
+    show(TWO | found | refused, *DEPLOYED, *COLLECTED, tail=1)
     assert capfd.readouterr().err == (
         f"note: lines of pods that are gone are missing: {FORBIDDEN}; grant that permission, or use another user\n"
     )

@@ -86,6 +86,20 @@ def test_a_module_is_built_once_with_its_version_and_links(
     ]
 
 
+def test_a_command_is_made_of_the_tests_of_a_package(module: gomod.Module, cache: Path, progress: Progress) -> None:
+    (module.folder / "suite").mkdir()
+    (module.folder / "suite/suite_test.go").write_text(
+        'package suite\n\nimport "testing"\n\nfunc TestIt(t *testing.T) {}\n'
+    )
+    with (module.folder / "go.mod").open("a") as file:
+        file.write("\ntool example.test/toy/suite\n")
+    module = dataclasses.replace(module, suites={"suite.test": "example.test/toy/suite"})
+    folder = build(module, cache, progress)
+    done = subprocess.run([folder / "bin/suite.test", "-test.v"], capture_output=True, text=True, check=True)
+    assert "--- PASS: TestIt" in done.stdout
+    assert module.builds == [["./cmd/..."]]
+
+
 def test_the_licences_of_what_is_linked_are_kept_with_the_programs(
     module: gomod.Module, cache: Path, progress: Progress
 ) -> None:
