@@ -91,7 +91,7 @@ def test_a_new_version_gets_a_tenth_of_the_requests_until_it_is_promoted(routed:
         assert changes(routed) == {
             **dict.fromkeys((f"{TRIED}-canary-{part}" for part in ("policy", "deployment", "service")), "create"),
             f"{TRIED}-route": "update",
-            TRIED: "update",
+            f"{TRIED}-docker": "update",
         }
         routed.up()
         assert eventually(lambda: len(pages(20)) == 2)
