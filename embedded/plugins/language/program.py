@@ -44,6 +44,20 @@ INTERRUPTED = 130
 """Exit code of a program that was interrupted, as shells have it."""
 
 
+class Asyncio:
+    """``asyncio`` for the module of the SDK that waits for a program's outputs.
+
+    It waits for the first of all that aren't done, again and again, which takes the square of their number. It only
+    wants to know of an error at once, and otherwise that there are none left.
+    """
+
+    FIRST_COMPLETED = asyncio.FIRST_EXCEPTION
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the SDK gets otherwise."""
+        return getattr(asyncio, name)
+
+
 class EngineLostError(Exception):
     """The engine can't be reached; ``str()`` is what the user is to be shown."""
 
@@ -115,6 +129,7 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    pulumi.runtime.stack.asyncio = Asyncio()  # type: ignore[assignment, attr-defined]
     # When one resource fails, outputs of others stay unresolved on purpose: asyncio's complaints would be noise.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     with ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4) as executor:
