@@ -101,11 +101,14 @@ def load_for_plugins() -> "subprocess.Popen[bytes]":
     """Start the process in which the resource plugins of this process's engine run; it loads their libraries now."""
     code = "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_module(sys.argv[2], None, '__main__', True)"
     folder = Path(__file__).parents[__name__.count(".")]
+    # Until it can ignore an interrupt, which is meant for the engine, it is to know of none.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     process = subprocess.Popen(
         [sys.executable, "-I", "-c", code, folder, f"{__package__}.forks", str(os.getppid())],
         stdin=subprocess.PIPE,  # at its end, which is also this process's, the other one ends
         stdout=subprocess.DEVNULL,
     )
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert process.stdin is not None  # noqa: S101 (it is a pipe)
     os.register_at_fork(after_in_child=process.stdin.close)  # or it would go on as long as a fork does
     return process

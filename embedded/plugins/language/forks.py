@@ -101,4 +101,5 @@ def _exit_with(peer: socket.socket) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the engine, which ends the host, which ends this
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     serve(int(sys.argv[-1]))

@@ -18,6 +18,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from embedded.plugins import install
+from embedded.plugins.language.child import load_for_plugins
 from embedded.plugins.shared import handover
 from tests.plugins.language.project import Project
 from tests.waiting import eventually
@@ -49,6 +50,15 @@ def test_plugins_start_by_themselves_where_that_process_has_died(project: Projec
     project.write("__main__.py", f"{FIND}{KILL}{PASSWORD}")
     project.up()
     assert any(each["type"] == "random:index/randomPassword:RandomPassword" for each in project.resources())
+
+
+def test_an_interrupt_while_it_starts_is_not_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    process = load_for_plugins()
+    process.send_signal(signal.SIGINT)
+    assert eventually(lambda: f"@{handover.address(os.getppid())[1:]}" in Path("/proc/net/unix").read_text())
+    process.communicate()  # closes its standard input, which ends it
+    assert process.returncode == 0
+    assert capfd.readouterr().err == ""
 
 
 @pytest.fixture(params=["random"])
