@@ -32,9 +32,7 @@ HALVES = (
     (*ON_CODE, f"--ignore={ENGINES}", *ON_ENGINE),
 )
 """All tests: those of the first half mostly wait for a cluster, so the second one runs beside them."""
-SLOW = ("tests/unit/embedded/test_deleted.py", "tests/policy/test_policy_engine.py")
-"""What runs all of the others once more, without embedded/; and what has an engine built."""
-QUICK = (*ON_CODE, *(f"--ignore={each}" for each in SLOW))
+QUICK = (*ON_CODE, "--ignore=tests/policy/test_policy_engine.py")  # which has an engine built
 """What is tested on the code alone."""
 CONFORMANCE = ("--nodes=3", "tests/conformance")
 """Kubernetes' own tests, which aren't among all the others."""

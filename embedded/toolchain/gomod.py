@@ -177,7 +177,18 @@ PULUMI = Module(
     main="github.com/pulumi/pulumi/pkg/v3",
     stamps={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "github.com/pulumi/pulumi/pkg/v3"},
     amended={"github.com/pulumi/pulumi/pkg/v3": "pkg"},
-    edits={"pkg/backend/snapshot.go": ("= manager.defaultServiceLoop", "= manager.groupingServiceLoop")},
+    edits={
+        "pkg/backend/snapshot.go": ("= manager.defaultServiceLoop", "= manager.groupingServiceLoop"),
+        "pkg/host/host.go": ("plugin.NewLanguageRuntime(host, ctx", "plugin.KeptLanguageRuntime(host, ctx"),
+        "pkg/resource/deploy/deployment.go": (
+            "providers.NewRegistry(ctx, opts.DryRun, builtins)",
+            "providers.NewRegistryAhead(ctx, opts.DryRun, builtins, oldResources)",
+        ),
+        "pkg/resource/deploy/providers/registry.go": (
+            "provider, err := pctx.Host.Provider(pctx, descriptor, e)",
+            "provider, err := provided(ctx, pctx, descriptor, e)",
+        ),
+    },
 )
 
 PULUMI_KUBERNETES = Module(

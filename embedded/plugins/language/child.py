@@ -25,8 +25,11 @@ LOST = 33
 class Child(Protocol):
     """A process that waits for the request to run a program."""
 
-    def run(self, request: bytes) -> int:
-        """Run the serialized ``RunRequest`` and return the exit code, negative if a signal ended it."""
+    def run(self, engine: str, request: bytes) -> int:
+        """Run the serialized ``RunRequest`` of the engine at ``host:port``, and return the exit code.
+
+        It is negative if a signal ended the program.
+        """
         ...
 
     def stop(self) -> None:
@@ -35,30 +38,32 @@ class Child(Protocol):
 
 
 class Spare:
-    """A fork of this process that loads the SDK, most of a program's start-up, before it is asked for a program.
+    """A fork of this process that loads libraries, most of a program's start-up, before it is asked for a program.
 
-    Only for programs that run in this interpreter's environment. To be made while this process has no threads.
+    Only for programs that run in this interpreter's environment. To be made while this process has no threads, which
+    importing the SDK, for both of them, doesn't start.
     """
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self) -> None:
+        from . import program
+        from .environment import activated
+
         reader, self._writer = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._writer)
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)  # standard input is the host's tie to the engine
-            from . import program
-            from .environment import activated
-
             if sys.prefix != sys.base_prefix:
                 os.environ.update(activated(os.environ, Path(sys.prefix)))
-            program.end(program.main(reader, engine, REPORTED, LOST))
+            program.preload(reader)
+            program.end(program.main(reader, REPORTED, LOST))
         os.close(reader)
         self._status: int | None = None
 
-    def run(self, request: bytes) -> int:
-        """Run the serialized ``RunRequest`` and return the exit code, negative if a signal ended it."""
-        _send(self._writer, request)
+    def run(self, engine: str, request: bytes) -> int:
+        """Do as `Child.run` says."""
+        _send(self._writer, engine, request)
         _, status = os.waitpid(self._pid, 0)
         self._status = os.waitstatus_to_exitcode(status)
         return self._status
@@ -72,19 +77,19 @@ class Spare:
 class Fresh:
     """A new process in another environment than this interpreter's."""
 
-    def __init__(self, environment: "Environment", engine: str) -> None:
+    def __init__(self, environment: "Environment") -> None:
         reader, self._writer = os.pipe()
         self._process = subprocess.Popen(
-            [environment.python, "-u", PROGRAM, str(reader), engine, str(REPORTED), str(LOST)],
+            [environment.python, "-u", PROGRAM, str(reader), str(REPORTED), str(LOST)],
             stdin=subprocess.DEVNULL,
             pass_fds=[reader],
             env=environment.activate(os.environ),
         )
         os.close(reader)
 
-    def run(self, request: bytes) -> int:
-        """Run the serialized ``RunRequest`` and return the exit code, negative if a signal ended it."""
-        _send(self._writer, request)
+    def run(self, engine: str, request: bytes) -> int:
+        """Do as `Child.run` says."""
+        _send(self._writer, engine, request)
         return self._process.wait()
 
     def stop(self) -> None:
@@ -92,7 +97,24 @@ class Fresh:
         self._process.terminate()
 
 
-def _send(pipe: int, request: bytes) -> None:
+def load_for_plugins() -> "subprocess.Popen[bytes]":
+    """Start the process in which the resource plugins of this process's engine run; it loads their libraries now."""
+    code = "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_module(sys.argv[2], None, '__main__', True)"
+    folder = Path(__file__).parents[__name__.count(".")]
+    # Until it can ignore an interrupt, which is meant for the engine, it is to know of none.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", code, folder, f"{__package__}.forks", str(os.getppid())],
+        stdin=subprocess.PIPE,  # at its end, which is also this process's, the other one ends
+        stdout=subprocess.DEVNULL,
+    )
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert process.stdin is not None  # noqa: S101 (it is a pipe)
+    os.register_at_fork(after_in_child=process.stdin.close)  # or it would go on as long as a fork does
+    return process
+
+
+def _send(pipe: int, engine: str, request: bytes) -> None:
     # A child that is gone can't read, and its exit code says more than a broken pipe.
     with contextlib.suppress(BrokenPipeError), open(pipe, "wb") as target:
-        target.write(request)
+        target.write(engine.encode() + b"\n" + request)

@@ -1,6 +1,6 @@
-"""``python -I … ENGINE``: loads what all resource plugins need, and forks for each of them that the engine starts.
+"""``python -I … PID``: loads what all resource plugins need, and forks for each of them that the engine PID starts.
 
-Started by the language host when a program runs; ends with it, at the end of standard input. Plugins that it has forked
+Started by the language host; ends with it, at the end of standard input. Plugins that it has forked
 go on: like all plugins, they end with the engine.
 """
 
@@ -34,8 +34,8 @@ def load() -> None:
         import docker.tls  # noqa: F401
 
 
-def serve(engine: str) -> None:
-    """Fork for each plugin of the engine at ``host:port`` that asks for it, until standard input ends."""
+def serve(engine: int) -> None:
+    """Fork for each plugin of the engine with this process ID that asks for it, until standard input ends."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(handover.address(engine))
         listener.listen()  # before the imports: who connects meanwhile waits for them, which is shorter than its own
@@ -101,4 +101,5 @@ def _exit_with(peer: socket.socket) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the engine, which ends the host, which ends this
-    serve(sys.argv[-1])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    serve(int(sys.argv[-1]))

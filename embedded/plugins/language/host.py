@@ -35,18 +35,20 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     Args:
         engine: The engine's address, ``host:port``.
         spare: The process that runs the first program in this interpreter's environment.
+        others: Processes that end with this one.
     """
 
-    def __init__(self, engine: str, spare: Spare) -> None:
+    def __init__(self, engine: str, spare: Spare, *others: subprocess.Popen[bytes]) -> None:
         self._engine = engine
         self._spare: Spare | None = spare
         self._lock = threading.Lock()
-        self._running: list[Child | subprocess.Popen[bytes]] = [spare]
+        self._running: list[Child | subprocess.Popen[bytes]] = [spare, *others]
 
     def Handshake(
         self, request: language_pb2.LanguageHandshakeRequest, context: grpc.ServicerContext
     ) -> language_pb2.LanguageHandshakeResponse:
-        """Nothing to agree on: the address came on the command line."""
+        """Run programs for this engine from now on, in place of the one that has started this process."""
+        self._engine = request.engine_address
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
@@ -117,11 +119,9 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 )
             environment = Environment.of(request.info)
             child = self._child(environment)
-            if environment.is_own and sys.platform == "linux":
-                self._load_for_plugins()
             if not context.add_callback(child.stop):
                 child.stop()  # cancelled already
-            code = child.run(request.SerializeToString())
+            code = child.run(self._engine, request.SerializeToString())
             if code == REPORTED:
                 return language_pb2.RunResponse(bail=True)
             if code == LOST:
@@ -180,23 +180,9 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             if environment.is_own:
                 child, self._spare = self._spare, None
             if child is None:
-                child = Fresh(environment, self._engine)
+                child = Fresh(environment)
                 self._running.append(child)
             return child
-
-    def _load_for_plugins(self) -> None:
-        """While the program's own imports go on, load on another core what the plugins need that it will ask for."""
-        code = (
-            "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_module(sys.argv[2], None, '__main__', True)"
-        )
-        folder = Path(__file__).parents[__name__.count(".")]
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-c", code, folder, f"{__package__}.forks", self._engine],
-            stdin=subprocess.PIPE,  # at its end, which is also this process's, the other one ends
-            stdout=subprocess.DEVNULL,
-        )
-        with self._lock:
-            self._running.append(process)
 
     def _start(
         self, command: Sequence[str | Path], directory: str, variables: Mapping[str, str]

@@ -2,14 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
-from . import protocol  # noqa: F401 (before what it makes importable)
-
-import grpc  # isort: skip
-from pulumi.runtime.proto import language_pb2_grpc  # isort: skip
+import grpc
+from pulumi.runtime.proto import language_pb2_grpc
 
 from .child import Spare
 from .host import LanguageHost
@@ -18,14 +17,15 @@ MAX_MESSAGE = 400 << 20
 """Bytes; the engine's own limit."""
 
 
-def serve(engine: str, spare: Spare) -> NoReturn:
+def serve(engine: str, spare: Spare, plugins: subprocess.Popen[bytes] | None) -> NoReturn:
     """Print the port in the first line of output, and serve until the engine ends or interrupts this process.
 
     Args:
         engine: The engine's address, ``host:port``.
         spare: The process for the first program.
+        plugins: The process for resource plugins, if there is one.
     """
-    host = LanguageHost(engine, spare)
+    host = LanguageHost(engine, spare, *([plugins] if plugins else []))
     server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", MAX_MESSAGE)])
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     for each in (signal.SIGINT, signal.SIGTERM):

@@ -1,7 +1,7 @@
 """Has a resource plugin run in a process that has loaded the libraries already, where there is one.
 
-The language host keeps one while a program runs (`language/forks.py`); it is found by the engine's address. The engine
-starts plugins one after the other, and most of a plugin's start is loading the libraries that all of them have.
+The language host keeps one (`language/forks.py`), for all that the same engine starts. Most of a plugin's start is
+loading the libraries that all of them have.
 """
 
 import json
@@ -16,9 +16,12 @@ TAKEN = b"+"
 """The plugin runs. Its exit code may follow, in one byte; plugins usually just end."""
 
 
-def address(engine: str) -> str:
-    """Name of the socket for plugins of the engine at ``host:port``: an abstract one, which leaves no file behind."""
-    return f"\0inspiration-plugins-{engine}"
+def address(engine: int) -> str:
+    """Name of the socket for plugins of the engine with this process ID: an abstract one, which leaves no file behind.
+
+    Process IDs aren't unique where several containers share a network, and with it such sockets.
+    """
+    return f"\0inspiration-plugins-{Path('/proc/self/ns/pid').stat().st_ino}-{engine}"
 
 
 def user(peer: socket.socket) -> int:
@@ -42,7 +45,7 @@ def hand_over(module: str) -> None:
             "group": os.getpgrp(),
         }
         try:
-            peer.connect(address(sys.argv[-1]))
+            peer.connect(address(os.getppid()))
             if user(peer) != os.getuid():
                 return
             socket.send_fds(peer, [json.dumps(request).encode()], [0, 1, 2])

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from embedded.plugins import install
+from embedded.plugins.language.child import load_for_plugins
 from embedded.plugins.shared import handover
 from tests.plugins.language.project import Project
 from tests.waiting import eventually
@@ -50,6 +52,15 @@ def test_plugins_start_by_themselves_where_that_process_has_died(project: Projec
     assert any(each["type"] == "random:index/randomPassword:RandomPassword" for each in project.resources())
 
 
+def test_an_interrupt_while_it_starts_is_not_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    process = load_for_plugins()
+    process.send_signal(signal.SIGINT)
+    assert eventually(lambda: f"@{handover.address(os.getppid())[1:]}" in Path("/proc/net/unix").read_text())
+    process.communicate()  # closes its standard input, which ends it
+    assert process.returncode == 0
+    assert capfd.readouterr().err == ""
+
+
 @pytest.fixture(params=["random"])
 def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The executable of a plugin; of another one where the test's parameter names it."""
@@ -60,10 +71,10 @@ def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def forks() -> Iterator[psutil.Process]:
-    """The process that waits for plugins of the engine at `ENGINE`."""
+    """The process that waits for plugins that this process starts."""
     code = "import runpy; runpy.run_module('embedded.plugins.language.forks', None, '__main__', True)"
-    with psutil.Popen([sys.executable, "-c", code, ENGINE], stdin=subprocess.PIPE) as process:
-        assert eventually(lambda: f"@{handover.address(ENGINE)[1:]}" in Path("/proc/net/unix").read_text())
+    with psutil.Popen([sys.executable, "-c", code, str(os.getpid())], stdin=subprocess.PIPE) as process:
+        assert eventually(lambda: f"@{handover.address(os.getpid())[1:]}" in Path("/proc/net/unix").read_text())
         yield process
         process.stdin.close()
     assert process.returncode == 0
@@ -135,7 +146,7 @@ def test_plugins_go_on_when_the_process_that_forked_them_ends(launcher: Path, fo
 
 def test_another_interpreter_is_not_taken(launcher: Path, forks: psutil.Process) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
-        peer.connect(handover.address(ENGINE))
+        peer.connect(handover.address(os.getpid()))
         socket.send_fds(peer, [json.dumps({"interpreter": ["/usr/bin/python3", "3.8"]}).encode()], [0, 1, 2])
         assert peer.recv(1) == b""
     process = started(launcher)  # it goes on with the next one
