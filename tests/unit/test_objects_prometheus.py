@@ -10,6 +10,7 @@ import pulumi
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from components.addons.prometheus import PrometheusOptions, config, objects
 from components.addons.prometheus.component import config_files
@@ -32,7 +33,7 @@ def jobs(**options: Any) -> dict[str, dict[str, Any]]:
 
 
 def template(**options: Any) -> dict[str, Any]:
-    made = objects.stateful_set("prometheus", "prometheus", VOLUMES, files(**options), "https://x/")
+    made = objects.stateful_set("prometheus", "prometheus", VOLUMES, files(**options), "https://x/", "2Gi")
     return made["spec"]["template"]  # type: ignore[no-any-return]
 
 
@@ -50,6 +51,12 @@ def test_every_file_that_is_named_is_mounted() -> None:
     assert named <= there
     # prometheus.yml and web.yml are named in the arguments, all others in these.
     assert there <= named
+
+
+def test_its_memory_has_a_limit_that_can_be_raised() -> None:
+    assert container()["resources"] == {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
+    with pytest.raises(ValidationError, match="memory 128Mi is less than what is reserved for it; allowed: 256Mi or"):
+        PrometheusOptions(host=HOST, memory="128Mi")
 
 
 def test_no_request_is_answered_without_the_password() -> None:

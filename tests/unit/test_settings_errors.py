@@ -129,7 +129,7 @@ ADDON: list[tuple[str, Any, str]] = [
     (
         "prometheus",
         None,
-        ": null given; allowed: true, false, or a map of host, retention, size, kubeletInsecureTls",
+        ": null given; allowed: true, false, or a map of host, retention, size, memory, kubeletInsecureTls",
     ),
     ("prometheus", {"host": "*.localhost"}, '.host: "*.localhost" is a wildcard; name one host'),
     (

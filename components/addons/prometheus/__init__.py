@@ -1,13 +1,16 @@
 """Prometheus: measures the cluster and the sites, and shows it to those who sign in."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
 from components.addons.addon import Addon
-from components.options import DOMAIN, Default, Host, Model, Retention, StorageQuantity
+from components.options import DOMAIN, Default, Host, Memory, Model, Retention, StorageQuantity, amount
 
 NAMESPACE = "prometheus"
+RESERVED = "256Mi"
+"""Memory that the scheduler reserves for its pod."""
 
 
 class PrometheusOptions(Model):
@@ -18,9 +21,14 @@ class PrometheusOptions(Model):
     size: StorageQuantity = Field(
         default="8Gi", description="size of its volume; the oldest samples go when it is nearly full"
     )
+    memory: Memory = Field(default="1Gi", description="limit of its memory; hundreds of nodes take more")
     kubelet_insecure_tls: bool = Field(
         default=False, description="true where kubelets sign their own certificates, as on kubeadm and kind"
     )
+
+    def _contradictions(self) -> Iterator[str]:
+        if amount(self.memory) < amount(RESERVED):
+            yield f"memory {self.memory} is less than what is reserved for it; allowed: {RESERVED} or more"
 
 
 PROMETHEUS = Addon(

@@ -80,7 +80,7 @@ class Prometheus(pulumi.ComponentResource):
         }
         stateful_set = StatefulSet(
             f"{name}-statefulset",
-            **objects.stateful_set(ns, account.metadata.name, volumes, files, address),
+            **objects.stateful_set(ns, account.metadata.name, volumes, files, address, options.memory),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, cluster_role_binding]),
         )
         expose(name, options.host, context.ingress, objects.NAME, ns, stateful_set, self)

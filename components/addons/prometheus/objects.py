@@ -3,7 +3,7 @@
 import pulumi
 
 from components import manifests
-from components.addons.prometheus import config
+from components.addons.prometheus import RESERVED, config
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -54,6 +54,7 @@ def stateful_set(
     volumes: dict[str, Manifest],
     files: dict[str, str],
     external_url: str,
+    memory: str,
 ) -> Manifest:
     """Return the StatefulSet of Prometheus.
 
@@ -65,6 +66,7 @@ def stateful_set(
         volumes: Where ``config``, ``web``, ``certificate`` and ``data`` come from.
         files: The configuration; a change of it makes a new pod.
         external_url: How links in alerts begin.
+        memory: Limit of its memory, a Kubernetes quantity.
     """
     return {
         "metadata": metadata(NAME, ns, "prometheus"),
@@ -85,7 +87,7 @@ def stateful_set(
                     },
                     # It writes what it has in memory to the volume.
                     "terminationGracePeriodSeconds": 60,
-                    "containers": [container(external_url)],
+                    "containers": [container(external_url, memory)],
                     "volumes": [{"name": volume, **source} for volume, source in volumes.items()],
                 },
             },
@@ -93,8 +95,8 @@ def stateful_set(
     }
 
 
-def container(external_url: str) -> Manifest:
-    """Return Prometheus' container."""
+def container(external_url: str, memory: str) -> Manifest:
+    """Return Prometheus' container, which may take so much ``memory``."""
     mounts = {"config": config.CONFIG, "web": config.WEB, "certificate": config.CERTIFICATE}
     return {
         "name": "prometheus",
@@ -112,7 +114,7 @@ def container(external_url: str) -> Manifest:
         "startupProbe": {**probe("ready"), "periodSeconds": 2, "failureThreshold": 450},
         "readinessProbe": {**probe("ready"), "periodSeconds": 15, "failureThreshold": 2},
         "livenessProbe": {**probe("healthy"), "periodSeconds": 30, "failureThreshold": 4},
-        "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": RESERVED}, "limits": {"memory": memory}},
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             *({"name": name, "mountPath": path, "readOnly": True} for name, path in mounts.items()),
