@@ -63,4 +63,7 @@ def test_a_manifest_that_cant_be_had_is_an_error_with_the_way_out() -> None:
         published("http://127.0.0.1:1/install.yaml", {})
     key = "inspiration:addons.ingress.gatewayAPI"
     assert str(caught.value).startswith(f"{key}: http://127.0.0.1:1/install.yaml can't be read: ")
-    assert str(caught.value).endswith("; check the network, or set it to false where the cluster has them")
+    assert str(caught.value).endswith(
+        "; run script/up if this is the embedded cluster, check the network, or set it to false where the cluster has "
+        "the definitions"
+    )
