@@ -47,8 +47,8 @@ def published(url: str, environ: Mapping[str, str] = os.environ) -> str:
         key = qualified("addons.ingress.gatewayAPI")
         raise SettingsError(
             [
-                f"{key}: {url} can't be read: {error}; run script/up if this is the embedded cluster, check the network, "
-                "or set it to false where the cluster has the definitions"
+                f"{key}: {url} can't be read: {error}; run script/up if this is the embedded cluster, check the "
+                "network, or set it to false where the cluster has the definitions"
             ]
         ) from None
 
