@@ -204,6 +204,21 @@ def _secret(live: Json, _: Others) -> str | None:
     return "it has no token yet" if is_token and not (live.get("data") or {}).get("token") else None
 
 
+def _route(live: Json, _: Others) -> str | None:
+    """A route has its conditions for each Gateway that has looked at it."""
+    parents = (live.get("status") or {}).get("parents") or []
+    if not parents:
+        return "no Gateway has taken it"
+    for parent in parents:
+        for name in ("Accepted", "ResolvedRefs"):
+            told = condition({"status": parent}, name)
+            if told.get("status") != "True":
+                return (
+                    f"the Gateway {parent['parentRef']['name']} doesn't serve it: {_why(told) or f'it is not {name}'}"
+                )
+    return None
+
+
 def _by_condition(live: Json, _: Others) -> str | None:
     """The convention for custom resources. What has no such condition is ready as soon as it exists."""
     ready = condition(live, "Ready")
@@ -226,5 +241,6 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("apps", "ReplicaSet"): _seen(_replica_set),
     ("apps", "StatefulSet"): _seen(_stateful_set),
     ("batch", "Job"): _job,
+    ("gateway.networking.k8s.io", "HTTPRoute"): _route,
     ("networking.k8s.io", "Ingress"): _ingress,
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.checkout import Checkout
 from tests.e2e.previews import changes
+from tests.e2e.test_dev import edited
 from tests.e2e.test_site_routes import HOST, OPTIONS, OTHER, REDIRECTED, answer, configure, leads_to_https
 from tests.e2e.test_site_routes import (
     test_a_redirect_keeps_the_path_and_the_query as test_a_redirect_keeps_the_path_and_the_query,
@@ -122,6 +124,18 @@ def test_a_new_version_that_is_given_up_gets_none(routed: Checkout) -> None:
         traffic.wait_for(20)
     assert traffic.failures == []
     assert changes(routed) == {}
+
+
+def test_a_site_is_edited_live_beside_its_route(routed: Checkout, tmp_path: Path) -> None:
+    page = routed.path / "site" / "index.html"
+    before = page.read_text()
+    try:
+        with edited(routed, tmp_path / "output"):
+            page.write_text(f"{before}<p>saved</p>")
+            assert eventually(lambda: "<p>saved</p>" in answer(f"dev.{HOST}", "/").text)
+    finally:
+        page.write_text(before)
+    assert routed.kubectl("get", "httproutes", "-n", "inspiration", "-o", "name").count("-dev") == 0
 
 
 @pytest.mark.parametrize("script", ["promote", "abort"])

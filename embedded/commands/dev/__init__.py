@@ -11,7 +11,7 @@ from rich.console import Console
 from embedded import interruption
 from embedded.commands import deployment
 from embedded.commands.dev import lease
-from embedded.commands.dev.objects import DEPLOYMENT, INGRESS, POLICY, Edited, host_of
+from embedded.commands.dev.objects import DEPLOYMENT, INGRESS, POLICY, ROUTE, Edited, host_of
 from embedded.commands.dev.serving import Serving
 from embedded.commands.dev.session import Session
 from embedded.errors import Failure
@@ -43,7 +43,8 @@ def edit(site: str | None, *, stack: str | None) -> int:
     source = source_of(site, config)
     with deployment.explained():
         api = deployment.api_server(stack)
-        edited = found(api, namespace, site, pages=not folders.has_dockerfile(source))
+        routed = _ingress(config).get("routes") == "gateway"
+        edited = found(api, namespace, site, pages=not folders.has_dockerfile(source), routed=routed)
         session = Session(Serving(api, edited), source, Console(highlight=False, soft_wrap=True))
         with lease.held(api, edited), _ended(session):
             session.begin()
@@ -66,27 +67,29 @@ def source_of(site: str, config: Json) -> str:
     return str(given.get("source") or "site")
 
 
-def found(api: Api, namespace: str, site: str, *, pages: bool) -> Edited:
-    """Return a site as the cluster has it.
+def found(api: Api, namespace: str, site: str, *, pages: bool, routed: bool) -> Edited:
+    """Return a site as the cluster has it; ``routed``: by the Gateway API.
 
     Raises:
         Failure: It isn't there.
         ApiError: It may not be seen.
     """
-    live, ingress = api.get(DEPLOYMENT, namespace, site), api.get(INGRESS, namespace, site)
-    if live is None or ingress is None:
+    live, way = api.get(DEPLOYMENT, namespace, site), api.get(ROUTE if routed else INGRESS, namespace, site)
+    if live is None or way is None:
         raise Failure(f"{site} isn't in the cluster any more", fix="`pulumi up --refresh` makes it again")
     volumes = live["spec"]["template"]["spec"].get("volumes") or []
     claims = [each["persistentVolumeClaim"]["claimName"] for each in volumes if "persistentVolumeClaim" in each]
     modes = {name: (api.get(_CLAIM, namespace, name) or {"spec": {}})["spec"].get("accessModes", ()) for name in claims}
-    return Edited(live, ingress, api.get(POLICY, namespace, site), modes, pages)
+    # A site with a certificate is routed to from its own Gateway; from that of plain HTTP, there is a redirect.
+    if routed and (plain := api.get(ROUTE, namespace, f"{site}-https")):
+        way["spec"]["parentRefs"] = plain["spec"]["parentRefs"]
+    return Edited(live, way, api.get(POLICY, namespace, site), modes, pages)
 
 
 def url_of(edited: Edited, config: Json) -> str:
     """Return where a browser finds what is edited: by plain HTTP, for no certificate has that host."""
-    rule = edited.ingress["spec"]["rules"][0]
     port = _ingress(config).get("httpPort") or 80
-    return f"http://{host_of(rule['host'])}{'' if port == 80 else f':{port}'}{rule['http']['paths'][0]['path']}"
+    return f"http://{host_of(edited.host)}{'' if port == 80 else f':{port}'}{edited.paths[0]}"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ POD = Kind("v1", "Pod")
 SERVICE = Kind("v1", "Service")
 SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress")
+ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute")
 POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy")
 
 NAME = "app.kubernetes.io/name"
@@ -55,12 +56,32 @@ class Edited:
     """A site as the cluster has it, and how it is served while it is edited."""
 
     deployment: Json
-    ingress: Json
+    reached_by: Json
+    """Its Ingress, or its HTTPRoute."""
     policy: Json | None
     modes: Mapping[str, Iterable[str]]
     """The access modes of its claims."""
     pages: bool
     """Whether it is a folder of pages; else it is built by a Dockerfile."""
+
+    @property
+    def way(self) -> Kind:
+        """What it is reached by."""
+        return ROUTE if "parentRefs" in self.reached_by["spec"] else INGRESS
+
+    @property
+    def host(self) -> str:
+        """The host of its URL."""
+        spec = self.reached_by["spec"]
+        return str(spec["hostnames"][0] if self.way is ROUTE else spec["rules"][0]["host"])
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths below which it is."""
+        rule = self.reached_by["spec"]["rules"][0]
+        if self.way is ROUTE:
+            return [each["path"]["value"] for each in rule["matches"]]
+        return [each["path"] for each in rule["http"]["paths"]]
 
     @property
     def site(self) -> str:
@@ -231,12 +252,31 @@ def slice_of(edited: Edited, address: str) -> Json:
     }
 
 
-def ingress(edited: Edited) -> Json:
-    """Return the Ingress: the site's own with what it tells the controller, by plain HTTP, for a host beside it."""
-    its = edited.ingress
-    rule = its["spec"]["rules"][0]
+def way(edited: Edited) -> Json:
+    """Return the Ingress or the HTTPRoute: the site's own, by plain HTTP, for a host beside it."""
+    paths = list(dict.fromkeys([*edited.paths, "/.dev"]))
+    return _route(edited, paths) if edited.way is ROUTE else _ingress(edited, paths)
+
+
+def _route(edited: Edited, paths: Iterable[str]) -> Json:
+    rule = {
+        "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in paths],
+        "backendRefs": [{"name": edited.name, "port": 80}],
+    }
+    return {
+        "metadata": edited.metadata(),
+        "spec": {
+            "parentRefs": edited.reached_by["spec"]["parentRefs"],
+            "hostnames": [host_of(edited.host)],
+            "rules": [rule],
+        },
+    }
+
+
+def _ingress(edited: Edited, paths: Iterable[str]) -> Json:
+    """Return the Ingress, with what the site's own tells the controller."""
+    its = edited.reached_by
     backend = {"service": {"name": edited.name, "port": {"name": "http"}}}
-    paths = dict.fromkeys([*(each["path"] for each in rule["http"]["paths"]), "/.dev"])
     annotations = {
         key: value for key, value in (its["metadata"].get("annotations") or {}).items() if not key.startswith(_TOOLS)
     }
@@ -246,7 +286,7 @@ def ingress(edited: Edited) -> Json:
             "ingressClassName": its["spec"].get("ingressClassName"),
             "rules": [
                 {
-                    "host": host_of(rule["host"]),
+                    "host": host_of(edited.host),
                     "http": {"paths": [{"path": path, "pathType": "Prefix", "backend": backend} for path in paths]},
                 }
             ],

@@ -14,7 +14,6 @@ from embedded.commands.dev.objects import (
     DEPLOYMENT,
     EDITED,
     FILES,
-    INGRESS,
     POD,
     POLICY,
     SERVICE,
@@ -74,7 +73,7 @@ class Serving:
         for kind, body in (
             (POLICY, objects.policy(self.edited)),
             (SERVICE, objects.service(self.edited)),
-            (INGRESS, objects.ingress(self.edited)),
+            (self.edited.way, objects.way(self.edited)),
         ):
             if body is not None:
                 self._api.change("POST", kind, self.edited.namespace, body=body)
@@ -99,7 +98,7 @@ class Serving:
         Raises:
             ApiError: The API server refuses it, or doesn't answer.
         """
-        for kind in (INGRESS, SERVICE, SLICE, POD, POLICY):
+        for kind in (self.edited.way, SERVICE, SLICE, POD, POLICY):
             try:
                 self._api.change("DELETE", kind, self.edited.namespace, self.edited.name)
             except RefusedError as error:

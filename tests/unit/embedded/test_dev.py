@@ -72,7 +72,7 @@ def test_a_site_that_is_gone_is_refused() -> None:
             return None
 
     with pytest.raises(Failure) as refused:
-        dev.found(cast(Api, Empty()), "blog", "blog", pages=True)
+        dev.found(cast(Api, Empty()), "blog", "blog", pages=True, routed=False)
     assert str(refused.value) == "blog isn't in the cluster any more; `pulumi up --refresh` makes it again"
 
 

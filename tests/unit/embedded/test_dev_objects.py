@@ -123,7 +123,7 @@ def test_only_shared_volumes_are_those_of_the_site() -> None:
 
 
 def test_it_is_reached_beside_the_site_by_the_same_controller_with_the_same_password() -> None:
-    made = objects.ingress(edited())
+    made = objects.way(edited())
     assert made["metadata"]["annotations"] == {"nginx.ingress.kubernetes.io/auth-type": "basic"}
     assert made["spec"]["ingressClassName"] == "nginx"
     assert "tls" not in made["spec"]
@@ -131,6 +131,27 @@ def test_it_is_reached_beside_the_site_by_the_same_controller_with_the_same_pass
     assert rule["host"] == "dev.blog.localhost"
     assert [each["path"] for each in rule["http"]["paths"]] == ["/news", "/.dev"]
     assert {each["backend"]["service"]["name"] for each in rule["http"]["paths"]} == {"blog-dev"}
+
+
+def test_a_site_that_is_routed_has_a_route_beside_its_own() -> None:
+    site = edited()
+    parents = [{"namespace": "ingress", "name": "traefik"}]
+    route = {
+        "metadata": {"annotations": {"pulumi.com/waitFor": "x"}},
+        "spec": {
+            "parentRefs": parents,
+            "hostnames": ["blog.localhost", "www.blog.localhost"],
+            "rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/news"}}]}],
+        },
+    }
+    routed = Edited(site.deployment, route, site.policy, {}, True)
+    made = objects.way(routed)
+    assert routed.way is objects.ROUTE
+    assert "annotations" not in made["metadata"]
+    assert (made["spec"]["parentRefs"], made["spec"]["hostnames"]) == (parents, ["dev.blog.localhost"])
+    [rule] = made["spec"]["rules"]
+    assert [each["path"]["value"] for each in rule["matches"]] == ["/news", "/.dev"]
+    assert rule["backendRefs"] == [{"name": "blog-dev", "port": 80}]
 
 
 def test_a_service_leads_to_pages_that_are_ready_and_to_a_program_that_may_not_be() -> None:
@@ -154,7 +175,7 @@ def test_it_is_confined_as_the_site_is(pages: bool, port: int) -> None:
     assert made["spec"]["egress"] == site.policy["spec"]["egress"]
     assert [each["port"] for each in made["spec"]["ingress"][0]["ports"]] == [port]
     assert made["spec"]["ingress"][0]["from"] == site.policy["spec"]["ingress"][0]["from"]
-    assert objects.policy(Edited(site.deployment, site.ingress, None, {}, pages)) is None
+    assert objects.policy(Edited(site.deployment, site.reached_by, None, {}, pages)) is None
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ API_VERSIONS = {
     "ReplicaSet": "apps/v1",
     "StatefulSet": "apps/v1",
     "Job": "batch/v1",
+    "HTTPRoute": "gateway.networking.k8s.io/v1",
     "Ingress": "networking.k8s.io/v1",
     "CustomResourceDefinition": "apiextensions.k8s.io/v1",
     "APIService": "apiregistration.k8s.io/v1",
@@ -47,6 +48,12 @@ def live(kind: str, spec: Any = None, status: Any = None, **more: Any) -> dict[s
 
 def condition(kind: str, status: str = "True", **more: str) -> dict[str, Any]:
     return {"conditions": [{"type": kind, "status": status, **more}]}
+
+
+def parents(accepted: str, resolved: str) -> dict[str, Any]:
+    conditions = [*condition("Accepted", accepted, message="it isn't")["conditions"]]
+    conditions += condition("ResolvedRefs", resolved, message="it isn't")["conditions"]
+    return {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
 
 
 def endpoints(service: str, ready: bool = True) -> dict[str, Any]:
@@ -121,6 +128,7 @@ DEFAULT = {
         (live("Service", {**WEB, "type": "LoadBalancer"}, ADDRESS), {"EndpointSlice": [endpoints("a")]}),
         (live("Ingress", BACKEND, ADDRESS), {"Service": [BEHIND], "EndpointSlice": [endpoints("web")]}),
         (live("Ingress", {}, ADDRESS), {}),
+        (live("HTTPRoute", {}, parents("True", "True")), {}),
         (
             live("Ingress", BACKEND, ADDRESS),
             {"Service": [{"metadata": {"name": "web"}, "spec": {"type": "ExternalName"}}]},
@@ -195,6 +203,9 @@ def test_ready(thing: dict[str, Any], others: dict[str, Any]) -> None:
             {"EndpointSlice": [endpoints("a")]},
             "it has no load balancer address; does this cluster have load balancers?",
         ),
+        (live("HTTPRoute"), {}, "no Gateway has taken it"),
+        (live("HTTPRoute", {}, parents("False", "True")), {}, "the Gateway public doesn't serve it: it isn't"),
+        (live("HTTPRoute", {}, parents("True", "False")), {}, "the Gateway public doesn't serve it: it isn't"),
         (live("Ingress", BACKEND, ADDRESS), {}, "its Service web doesn't exist"),
         (live("Ingress", BACKEND, ADDRESS), {"Service": [BEHIND]}, "its Service web has no ready endpoint"),
         (
