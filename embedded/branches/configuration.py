@@ -19,6 +19,8 @@ SHARED = ("kubeconfig", "context", "ingress", "registry")
 """Keys about the cluster, which are the other stack's as this checkout has them."""
 DROPPED = {
     "release": "",
+    "canary": "",
+    "promoted": "",
     "replicas": "",
     "autoscale": "",
     "database": "its database",
@@ -86,6 +88,10 @@ def of_branch(
         domain = f"{prefix}.{domain}"
     config: Config = {key: _readable(shared[key]) for key in SHARED if key in shared and not _is_secret(shared[key])}
     config |= {"prefix": names.prefix, "addons": dict.fromkeys(addons, False)}
+    ingress = config.get("ingress")
+    if isinstance(ingress, dict) and "gateway" not in ingress:
+        # The Gateway of the other stack's addon has no listeners for the certificates of a branch: it has Ingresses.
+        ingress.pop("routes", None)
     made = Made(config)
     if _is_secret(shared.get("kubeconfig")):
         made.taken.append("kubeconfig")

@@ -112,6 +112,19 @@ def test_the_sites_are_the_branch_s_and_the_cluster_is_the_stack_s() -> None:
     assert not any(config["addons"].values())
 
 
+@pytest.mark.parametrize(
+    ("ingress", "expected"),
+    [
+        ({"routes": "gateway", "httpPort": 8080}, {"httpPort": 8080}),
+        ({"routes": "gateway", "gateway": "a/b"}, {"routes": "gateway", "gateway": "a/b"}),
+    ],
+)
+def test_it_has_ingresses_where_the_gateway_is_the_stack_s_own(ingress: Any, expected: Any) -> None:
+    config = made({"ingress": ingress}, {"sites": [{"name": "shop", "canary": 10, "promoted": "0" * 16}]}).config
+    assert config["ingress"] == expected
+    assert not config["sites"][0].keys() & {"canary", "promoted"}
+
+
 def test_a_stack_with_a_prefix_has_it_in_its_hosts() -> None:
     assert made({"prefix": "x", "sites": [{"name": "shop"}]}).config["sites"][0]["host"] == "blue.shop.x.localhost"
 
