@@ -22,7 +22,7 @@ FORBIDDEN = {"message": 'services is forbidden: User "eve" cannot list resource 
 
 def problem(text: str, context: str | None = "here") -> str:
     with pytest.raises(SettingsError) as caught:
-        read_facts(ApiServer(text, context, {}))
+        read_facts(ApiServer(text, context, {}, retries=1))
     [line] = caught.value.problems
     return line
 
