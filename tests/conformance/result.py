@@ -16,6 +16,9 @@ MARKS = "<!-- made by script/test --conformance -->", "<!-- end of what is made 
 CONFORMANCE = "[Conformance]"
 
 
+_LEFT_OUT = ("skipped", "pending", "interrupted")
+
+
 @dataclass(frozen=True)
 class Result:
     """One run.
@@ -81,17 +84,19 @@ def _line(message: str) -> str:
 
 
 def combined(first: Iterable[Case], second: Iterable[Case]) -> tuple[int, list[str], dict[str, str], list[str]]:
-    """Return what `Result` has of two runs, the second one of what failed in the first: passed, again, failed, rest."""
-    runs = list(first)
-    passed = [each.name for each in runs if each.state == "passed"]
-    again = sorted({each.name for each in second if each.state == "passed"})
-    unreached = sorted(each.name for each in runs if each.state in ("skipped", "pending", "interrupted"))
-    failed = {
-        each.name: each.message
-        for each in sorted(runs, key=lambda each: each.name)
-        if each.name not in (*passed, *again, *unreached)
-    }
-    return len(passed) + len(again), again, failed, unreached
+    """Return what `Result` has of two runs: how many passed, which only again, what failed, and what wasn't reached.
+
+    Args:
+        first: That of all.
+        second: That of those that hadn't passed.
+    """
+    before = {each.name: each for each in first}
+    after = before | {each.name: each for each in second if each.state not in _LEFT_OUT}
+    passed = [name for name, each in after.items() if each.state == "passed"]
+    again = sorted(name for name in passed if before[name].state not in ("passed", *_LEFT_OUT))
+    unreached = sorted(name for name, each in after.items() if each.state in _LEFT_OUT)
+    others = sorted(after.keys() - {*passed, *unreached})
+    return len(passed), again, {name: after[name].message for name in others}, unreached
 
 
 def read() -> Result:

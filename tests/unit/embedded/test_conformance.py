@@ -50,9 +50,19 @@ def test_a_report_is_read(tmp_path: Path) -> None:
 
 
 def test_what_passes_when_it_is_run_again_is_said_to() -> None:
-    first = [Case("a", "passed", ""), Case("b", "failed", "no"), Case("c", "failed", "no"), Case("d", "skipped", "")]
-    second = [Case("a", "skipped", ""), Case("b", "passed", ""), Case("c", "failed", "still")]
-    assert result.combined(first, second) == (2, ["b"], {"c": "no"}, ["d"])
+    first = [
+        *(Case(name, "passed", "") for name in "ab"),
+        *(Case(name, "failed", "no") for name in "cd"),
+        *(Case(name, "skipped", "") for name in "efg"),
+    ]
+    second = [
+        *(Case(name, "skipped", "") for name in "abg"),
+        Case("c", "passed", ""),
+        Case("d", "failed", "still"),
+        Case("e", "passed", ""),
+        Case("f", "failed", "late"),
+    ]
+    assert result.combined(first, second) == (4, ["c"], {"d": "still", "f": "late"}, ["g"])
 
 
 def test_the_page_names_what_failed_with_the_reason() -> None:
