@@ -91,7 +91,11 @@ def _run(no_checks: bool, pytest_arguments: Sequence[str], quick: bool) -> int:
             return 1
     pytest = [sys.executable, "-m", "pytest", *pytest_arguments]
     if any(Path(each.partition("::")[0]).exists() for each in pytest_arguments):
-        return subprocess.run(pytest, cwd=PROJECT, env=environment, check=False).returncode
+        with subprocess.Popen(pytest, cwd=PROJECT, env=environment) as running:
+            try:
+                return running.wait()
+            finally:
+                running.wait()  # interrupted as well, it takes away what it has made
     return _run_halves(pytest, environment)
 
 
