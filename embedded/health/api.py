@@ -159,6 +159,9 @@ class Api:
             RefusedError: The API server refuses it, and says why.
             ApiError: There is no answer.
         """
+        if method in ("POST", "PUT"):
+            # Of its own kinds the API server knows that by the path.
+            body = {"apiVersion": kind.api_version, "kind": kind.name, **(body or {})}
         with _api_errors():
             status, answer = self._server.change(method, self._path(kind, namespace, name), body, **query)
         try:

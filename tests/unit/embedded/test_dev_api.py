@@ -111,7 +111,7 @@ def test_an_object_is_made_patched_and_removed(cluster: Cluster, api: Api) -> No
     api.change("DELETE", POD, "blog", "web", gracePeriodSeconds="1")
     path = "/api/v1/namespaces/blog/pods"
     assert cluster.asked == [
-        ("POST", path, "application/json", {"metadata": {"name": "web"}}),
+        ("POST", path, "application/json", {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}}),
         ("PATCH", f"{path}/web", "application/strategic-merge-patch+json", {"spec": {}}),
         ("DELETE", f"{path}/web?gracePeriodSeconds=1", "application/json", None),
     ]
