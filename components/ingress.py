@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Strategy: TypeAlias = Literal["auto", "nginx", "traefik", "haproxy", "gateway"]
 """How a controller is told to pass TLS through: ingress-nginx' annotation, Traefik's IngressRouteTCP, HAProxy's
 annotation, a TLSRoute; ``auto``: as its IngressClass says."""
+
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+"""Version of the kinds of the Gateway API."""
 
 Routes: TypeAlias = Literal["ingress", "gateway"]
 """What routes the sites: Ingresses, or HTTPRoutes of the Gateway API."""
@@ -81,10 +84,7 @@ class IngressOptions(Model):
     @property
     def own_gateway(self) -> Gateway | None:
         """The Gateway that the configuration names for the sites' routes, if it names one."""
-        if self.routes != "gateway" or self.gateway is None:
-            return None
-        namespace, _, name = self.gateway.partition("/")
-        return Gateway(namespace, name)
+        return Gateway.named(self.gateway) if self.routes == "gateway" and self.gateway else None
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,12 @@ class Gateway:
     """GatewayClass of further Gateways, for HTTPS; default: there can't be any, and this one has all certificates."""
     https_port: int = 443
     """Port of their listeners, which needn't be the one that clients connect to."""
+
+    @classmethod
+    def named(cls, text: str) -> Self:
+        """Return the Gateway ``namespace/name``."""
+        namespace, _, name = text.partition("/")
+        return cls(namespace, name)
 
     @property
     def reference(self) -> dict[str, Any]:

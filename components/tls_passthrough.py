@@ -7,7 +7,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
 
-from components.ingress import Strategy
+from components.ingress import GATEWAY_API, Gateway, Strategy
 from components.manifests import INGRESS_TIMEOUT, Manifest, metadata
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -242,11 +242,11 @@ def tls_route(args: TlsPassthroughIngressArgs, gateway: str) -> Manifest:
     Source: https://gateway-api.sigs.k8s.io/api-types/tlsroute/
     """
     return {
-        "api_version": "gateway.networking.k8s.io/v1",
+        "api_version": GATEWAY_API,
         "kind": "TLSRoute",
         "metadata": meta(args),
         "spec": {
-            "parentRefs": [parent(gateway)],
+            "parentRefs": [Gateway.named(gateway).reference],
             "hostnames": [args["host"]],
             "rules": [{"backendRefs": [{"name": args["service"], "port": args["port"]}]}],
         },
@@ -258,17 +258,15 @@ def http_route(args: TlsPassthroughIngressArgs, gateway: str) -> Manifest:
     target = {"scheme": "https", "port": args.get("https_port", 443), "statusCode": 301}
     redirect = {"type": "RequestRedirect", "requestRedirect": target}
     return {
-        "api_version": "gateway.networking.k8s.io/v1",
+        "api_version": GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": meta(args),
-        "spec": {"parentRefs": [parent(gateway)], "hostnames": [args["host"]], "rules": [{"filters": [redirect]}]},
+        "spec": {
+            "parentRefs": [Gateway.named(gateway).reference],
+            "hostnames": [args["host"]],
+            "rules": [{"filters": [redirect]}],
+        },
     }
-
-
-def parent(gateway: str) -> Manifest:
-    """Return the reference to the Gateway ``namespace/name``."""
-    ns, _, name = gateway.partition("/")
-    return {"namespace": ns, "name": name}
 
 
 def meta(args: TlsPassthroughIngressArgs) -> Manifest:

@@ -10,13 +10,12 @@ from operator import attrgetter
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from components.ingress import Gateway, IngressOptions
+from components.ingress import GATEWAY_API, Gateway, IngressOptions
 from components.manifests import Manifest, metadata
 from components.options import shortened
 from components.site.options import Redirect, SiteOptions
 from components.urls import DEFAULT_PORTS
 
-API_VERSION = "gateway.networking.k8s.io/v1"
 LONGEST_NAME = 253
 """Characters of an HTTPRoute's name."""
 ACCEPTED = {
@@ -104,7 +103,7 @@ def http_route(
 ) -> Manifest:
     """Return the HTTPRoute called ``route`` of the site ``name``."""
     return {
-        "api_version": API_VERSION,
+        "api_version": GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": {**metadata(route, ns, "site", name), "annotations": dict(ACCEPTED)},
         "spec": {"parentRefs": list(parents), "hostnames": list(hosts), "rules": list(rules)},
@@ -126,7 +125,7 @@ def https_gateway(name: str, ns: pulumi.Input[str], certificate: pulumi.Input[st
         "tls": {"mode": "Terminate", "certificateRefs": [{"name": certificate}]},
     }
     return {
-        "api_version": API_VERSION,
+        "api_version": GATEWAY_API,
         "kind": "Gateway",
         "metadata": metadata(name, ns, "site"),
         "spec": {"gatewayClassName": gateway.class_name, "listeners": [listener]},

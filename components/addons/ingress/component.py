@@ -92,8 +92,10 @@ class IngressController(pulumi.ComponentResource):
             opts=child,
         )
         needed: list[pulumi.Resource] = [cluster_role_binding, startup]
+        attached = None
         if routes:
-            needed += self._gateway(name, ns, published if options.gateway_api else None)
+            declared, attached = self._gateway(name, ns, published if options.gateway_api else None)
+            needed += declared
         controller = DaemonSet(
             f"{name}-daemonset",
             **daemon_set(ns, account.metadata.name, ingress, tracing_endpoint, on_host=not node_ports),
@@ -107,20 +109,21 @@ class IngressController(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[controller]),
             )
             answering.append(service)
-        self.class_name = pulumi.Output.all(ingress_class.metadata.name, *(each.id for each in answering)).apply(
-            lambda known: str(known[0])
-        )
+
+        def known(value: pulumi.Output[str]) -> pulumi.Output[str]:
+            """Return ``value`` when the controller answers."""
+            return pulumi.Output.all(value, *(each.id for each in answering)).apply(lambda values: str(values[0]))
+
+        self.class_name = known(ingress_class.metadata.name)
         self.namespace = ns
-        if self.gateway:
-            # Known when the controller answers, as the name of the IngressClass.
-            answers = pulumi.Output.all(self.gateway.namespace, *(each.id for each in answering))
-            self.gateway = replace(self.gateway, namespace=answers.apply(lambda known: str(known[0])))
+        if attached:
+            self.gateway = replace(attached, namespace=known(ns))
         self.register_outputs({"className": self.class_name, "namespace": self.namespace})
 
     def _gateway(
         self, name: str, ns: pulumi.Input[str], published: Callable[[str], str] | None
-    ) -> list[pulumi.Resource]:
-        """Declare the Gateway that the sites' routes attach to, and return what Traefik needs for it."""
+    ) -> tuple[list[pulumi.Resource], Gateway]:
+        """Declare the Gateway that the sites' routes attach to; return what Traefik needs for it, and it."""
         from pulumi_kubernetes.apiextensions import CustomResource
         from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
 
@@ -133,8 +136,7 @@ class IngressController(pulumi.ComponentResource):
         made = CustomResource(f"{name}-gateway", **gateway.gateway(ns, class_name), opts=after)
         parent = made.id.apply(lambda _: gateway.NAME)
         route = CustomResource(f"{name}-startup-route", **gateway.startup_route(ns, parent, STARTUP_HOST), opts=after)
-        self.gateway = Gateway(ns, parent, class_name, gateway.HTTPS_PORT)
-        return [*defined, route]
+        return [*defined, route], Gateway(ns, parent, class_name, gateway.HTTPS_PORT)
 
 
 def arguments(options: IngressOptions) -> list[str]:

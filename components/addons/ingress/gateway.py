@@ -1,10 +1,11 @@
 """The Gateway API in the ingress controller: its definitions, the Gateway of plain HTTP, and Traefik's part."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pulumi
 import yaml
 
+from components.ingress import GATEWAY_API
 from components.manifests import Manifest, metadata
 
 NAME = "traefik"
@@ -12,7 +13,7 @@ NAME = "traefik"
 CONTROLLER = "traefik.io/gateway-controller"
 HTTP_PORT, HTTPS_PORT = 8000, 8443
 """Ports of listeners: those on which Traefik listens in its pod, wherever clients connect."""
-GROUP = "gateway.networking.k8s.io"
+GROUP = GATEWAY_API.partition("/")[0]
 ROUTES = ("httproutes", "grpcroutes", "tlsroutes")
 
 
@@ -48,18 +49,14 @@ def definitions(text: str) -> Iterator[tuple[str, Manifest]]:
     for document in yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if document and document["kind"] == "CustomResourceDefinition":
             name, upstream = document["metadata"]["name"], document["metadata"]
-            described = {**metadata(name, None, "ingress", NAME), "annotations": _kept(upstream["annotations"])}
+            described = {**metadata(name, None, "ingress", NAME), "annotations": upstream["annotations"]}
             yield document["spec"]["names"]["plural"], {"metadata": described, "spec": document["spec"]}
-
-
-def _kept(annotations: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in annotations.items() if not key.startswith("kubectl.")}
 
 
 def gateway_class() -> Manifest:
     """Return the GatewayClass of Traefik."""
     return {
-        "api_version": f"{GROUP}/v1",
+        "api_version": GATEWAY_API,
         "kind": "GatewayClass",
         "metadata": metadata(NAME, None, "ingress"),
         "spec": {"controllerName": CONTROLLER},
@@ -75,7 +72,7 @@ def gateway(ns: pulumi.Input[str], class_name: pulumi.Input[str]) -> Manifest:
         "allowedRoutes": {"namespaces": {"from": "All"}},
     }
     return {
-        "api_version": f"{GROUP}/v1",
+        "api_version": GATEWAY_API,
         "kind": "Gateway",
         "metadata": metadata(NAME, ns, "ingress"),
         "spec": {"gatewayClassName": class_name, "listeners": [listener]},
@@ -86,7 +83,7 @@ def startup_route(ns: pulumi.Input[str], parent: pulumi.Input[str], host: str) -
     """Return the route that each Traefik is asked for until it has read it, and all others with it."""
     ping = {"group": "traefik.io", "kind": "TraefikService", "name": "ping@internal"}
     return {
-        "api_version": f"{GROUP}/v1",
+        "api_version": GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": metadata("startup-probe", ns, "ingress", NAME),
         "spec": {
