@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from embedded.commands import deployment
-from embedded.commands.releases import DEPLOYMENT, SHORT, digest, key_of, up
+from embedded.commands.releases import DEPLOYMENT, SHORT, digest, key_of, update
 from embedded.errors import Failure
 from embedded.health.api import Api
 from embedded.health.deployed import Json, components
@@ -23,12 +23,7 @@ def promote(site: str, *, stack: str | None) -> int:
     content = noted(trial)[CONTENT]
     key, name = key_of(site, "promoted", stack), stack or STACK
     deployment.pulumi("config", "set", "--stack", name, "--path", key, content)
-    sys.stdout.write(f"{site}: {content} for all requests\n")
-    sys.stdout.flush()
-    if up(stack):
-        raise Failure(
-            f"`pulumi up` failed: the reasons are above; {key} stays set", fix="put them right and run `pulumi up`"
-        )
+    update(f"{site}: {content} for all requests", key, "put them right and run `pulumi up`", stack)
     deployment.pulumi("config", "rm", "--stack", name, "--path", key)
     if newer := _running(api, namespace):
         raise Failure(
@@ -51,11 +46,9 @@ def abort(site: str, *, stack: str | None) -> int:
         raise Failure(f"{site} runs no image by digest", fix="run `pulumi up`")
     key = key_of(site, "release", stack)
     deployment.pulumi("config", "set", "--stack", stack or STACK, "--path", key, stable)
-    sys.stdout.write(f"{site}: release {stable.partition(':')[2][:SHORT]} for all requests\n")
-    sys.stdout.flush()
     again = f"script/rollback {site} --undo"
-    if up(stack):
-        raise Failure(f"`pulumi up` failed: the reasons are above; {key} stays set", fix=f"{again} takes it back")
+    said = f"{site}: release {stable.partition(':')[2][:SHORT]} for all requests"
+    update(said, key, f"{again} takes it back", stack)
     sys.stdout.write(f"{again} tries what its folder says again\n")
     return 0
 

@@ -103,14 +103,7 @@ def roll_back(site: str, release: str | None, *, stack: str | None, undo: bool) 
         chosen = choose(site, known, release)
         deployment.pulumi("config", "set", "--stack", name, "--path", key, chosen.digest)
         said = f"release {chosen.name} of {chosen.since}, with the environment and options of now"
-    sys.stdout.write(f"{site}: {said}\n")
-    sys.stdout.flush()
-    code = up(stack)
-    if code:
-        raise Failure(
-            f"`pulumi up` failed: the reasons are above; {key} stays set",
-            fix=f"script/rollback {site} --undo goes back to what the folder says",
-        )
+    update(f"{site}: {said}", key, f"script/rollback {site} --undo goes back to what the folder says", stack)
     return 0
 
 
@@ -205,8 +198,19 @@ def key_of(site: str, option: str, stack: str | None) -> str:
     return f"sites[{names.index(site) if site in names else 0}].{option}"
 
 
-def up(stack: str | None) -> int:
-    """Run `pulumi up` of a stack, by default the embedded cluster's, and return its exit code."""
+def update(said: str, key: str, fix: str, stack: str | None) -> None:
+    """Say what is done by ``key``, which has been changed, and run `pulumi up`.
+
+    Raises:
+        Failure: It fails, with ``fix``.
+    """
+    sys.stdout.write(f"{said}\n")
+    sys.stdout.flush()
+    if _up(stack):
+        raise Failure(f"`pulumi up` failed: the reasons are above; {key} stays set", fix=fix)
+
+
+def _up(stack: str | None) -> int:
     options = ("up", "--yes", "--skip-preview", "--stack", stack or STACK)
     if stack is None:
         return Stack(PROJECT, STATE, connection.remembered() or {}).run(*options)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embedded.commands import canary, deployment
+from embedded.commands import canary, deployment, releases
 from embedded.errors import Failure
 from settings.releases import CONTENT
 
@@ -44,7 +44,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(deployment, "site_namespace", lambda *_: "shop")
     monkeypatch.setattr(deployment, "pulumi", lambda *words: steps.append(" ".join(words)))
     monkeypatch.setattr(canary, "key_of", lambda _, option, __: f"sites[0].{option}")
-    monkeypatch.setattr(canary, "up", lambda _: steps.append("up"))
+    monkeypatch.setattr(releases, "_up", lambda _: steps.append("up"))
     return steps
 
 
@@ -72,7 +72,7 @@ def test_a_site_that_has_changed_since_has_a_newer_trial(monkeypatch: pytest.Mon
 
 def test_after_an_update_that_failed_the_key_stays(monkeypatch: pytest.MonkeyPatch, done: list[str]) -> None:
     given(monkeypatch, trial("new"))
-    monkeypatch.setattr(canary, "up", lambda _: 1)
+    monkeypatch.setattr(releases, "_up", lambda _: 1)
     with pytest.raises(Failure, match=r"`pulumi up` failed: the reasons are above; sites\[0\]\.promoted stays set"):
         canary.promote("shop", stack=None)
     assert done == [f"config set --stack dev --path {KEY} new"]
