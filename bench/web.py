@@ -61,25 +61,17 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
             "nginx": nginx.version(),
             "connections": CONNECTIONS,
             "rows": rows,
-            "pod_to_nginx": {
-                f"{size}, {encoding}": ratio(
-                    rates[f"site, pod, {size}, {encoding}"], rates[f"nginx, pod, {size}, {encoding}"]
-                )
-                for size in SIZES
-                for encoding in ("identity", "gzip")
-            },
-            "pod_to_ingress": _ratios(rates, "pod", "ingress"),
-            "gateway_to_ingress": _ratios(rates, "gateway", "ingress"),
+            "pod_to_nginx": _ratios(rates, "site, pod", "nginx, pod"),
+            "pod_to_ingress": _ratios(rates, "site, pod", "site, ingress"),
+            "gateway_to_ingress": _ratios(rates, "site, gateway", "site, ingress"),
         }
     }
 
 
-def _ratios(rates: dict[str, list[float]], place: str, other: str) -> dict[str, float]:
-    """Return how often the site's requests a second at the one place are those at the other."""
+def _ratios(rates: dict[str, list[float]], these: str, those: str) -> dict[str, float]:
+    """Return how often the requests a second of a server at a place are those of another one, or at another."""
     return {
-        f"{size}, {encoding}": ratio(
-            rates[f"site, {place}, {size}, {encoding}"], rates[f"site, {other}, {size}, {encoding}"]
-        )
+        f"{size}, {encoding}": ratio(rates[f"{these}, {size}, {encoding}"], rates[f"{those}, {size}, {encoding}"])
         for size in SIZES
         for encoding in ("identity", "gzip")
     }
