@@ -108,6 +108,16 @@ class Checkout:
         done = self.pulumi("up", "--yes", "--skip-preview", stack=stack)
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def configure(self, options: Mapping[str, object], *words: str) -> None:
+        """Set options in the stack's file, by path; ``words`` are further ones of ``pulumi config set-all --path``.
+
+        Raises:
+            AssertionError: They can't be set.
+        """
+        given = [word for path, value in options.items() for word in ("--plaintext", f"{path}={value}")]
+        done = self.pulumi("config", "set-all", "--path", *given, *words)
+        assert done.returncode == 0, done.stderr
+
     @contextmanager
     def addon(self, name: str, options: Mapping[str, object] | None = None) -> Iterator[Self]:
         """Have the stack with an addon for the length of a block, and as it was before after that.
@@ -130,9 +140,7 @@ class Checkout:
         """
         key = f"addons.{addon}"
         given = {f"{key}.{path}": value for path, value in (options or {}).items()} or {key: "true"}
-        words = [word for path, value in given.items() for word in ("--plaintext", f"{path}={value}")]
-        done = self.pulumi("config", "set-all", "--path", *words)
-        assert done.returncode == 0, done.stderr
+        self.configure(given)
         done = self.run("script/up")
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -50,8 +50,7 @@ def test_sites_are_told_apart_by_host_and_path_and_served_over_tls(undone: Check
         "sites[2].path": "/en",
         "sites[2].tls": "true",
     }
-    words = [word for key, value in sites.items() for word in ("--plaintext", f"{key}={value}")]
-    assert undone.pulumi("config", "set-all", "--path", *words).returncode == 0
+    undone.configure(sites)
     undone.up()
 
     authority = undone.outputs()["ca_certificate"]

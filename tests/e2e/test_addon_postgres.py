@@ -52,9 +52,7 @@ def shop(site: Checkout) -> Iterator[Checkout]:
 
 def configure(checkout: Checkout, **options: str) -> None:
     """Give the site options."""
-    words = [word for key, value in options.items() for word in ("--plaintext", f"sites[1].{key}={value}")]
-    done = checkout.pulumi("config", "set-all", "--path", *words)
-    assert done.returncode == 0, done.stderr
+    checkout.configure({f"sites[1].{key}": value for key, value in options.items()})
 
 
 def secret(checkout: Checkout) -> str:

@@ -126,9 +126,7 @@ def test_a_program_is_built_and_replaced_and_what_is_wrong_is_shown(site: Checko
         return str(answer.json()["error"]) if answer.status_code == 200 else ""
 
     try:
-        done = site.pulumi("config", "set-all", "--path", "--plaintext=sites[0].source=program",
-                           "--plaintext=sites[0].healthPath=/")  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        site.configure({"sites[0].source": "program", "sites[0].healthPath": "/"})
         site.up()
         # The pods before have had their time to end.
         site.kubectl("wait", "--for=delete", "pods", "-n", SITE, "-l", f"pod-template-hash!={newest(site)}")

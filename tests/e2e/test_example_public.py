@@ -54,9 +54,7 @@ def public(undone: Checkout, pebble: Authority) -> Checkout:
         "addons.cert.acme.caBundle": pebble.private,
         "addons.dns.upstream[0]": pebble.address,
     }
-    words = [word for path, value in of_pebble.items() for word in ("--plaintext", f"{path}={value}")]
-    done = undone.pulumi("config", "set-all", "--path", *words)
-    assert done.returncode == 0, done.stderr
+    undone.configure(of_pebble)
     done = undone.run("script/up")
     assert done.returncode == 0, done.stdout + done.stderr
     return undone

@@ -12,7 +12,7 @@ import pytest
 from tests.checkout import Checkout
 from tests.e2e.previews import changes
 from tests.e2e.test_dev import edited
-from tests.e2e.test_site_routes import HOST, OPTIONS, OTHER, REDIRECTED, answer, configure, leads_to_https
+from tests.e2e.test_site_routes import HOST, OPTIONS, OTHER, REDIRECTED, answer, leads_to_https, wait_for_routes
 from tests.e2e.test_site_routes import (
     test_a_redirect_keeps_the_path_and_the_query as test_a_redirect_keeps_the_path_and_the_query,
 )
@@ -33,20 +33,15 @@ def routed(site: Checkout) -> Iterator[Checkout]:
     folder.mkdir()
     try:
         publish(site, "one")
-        values = {
-            **OPTIONS,
-            "ingress.routes": "gateway",
-            **{f"sites[1].{key}": TRIED for key in ("name", "source")},
-            "sites[1].canary": "10",
-        }
-        configure(site, *(word for path, value in values.items() for word in ("--plaintext", f"{path}={value}")))
+        tried = {**{f"sites[1].{key}": TRIED for key in ("name", "source")}, "sites[1].canary": 10}
+        site.configure({**OPTIONS, "ingress.routes": "gateway", **tried})
         # It makes what the addon needs for that, and then no request is lost on the way from one to the other.
         with Traffic(HOST, requests_per_second=20) as traffic:
             done = site.run("script/up")
             traffic.wait_for(20)
         assert done.returncode == 0, done.stdout + done.stderr
         assert traffic.failures == []
-        assert eventually(lambda: [answer(host, "/").status_code for host in (OTHER, *REDIRECTED)] == [200, 301, 301])
+        wait_for_routes()
         yield site
     finally:
         site.restore()
@@ -55,7 +50,7 @@ def routed(site: Checkout) -> Iterator[Checkout]:
 @pytest.fixture(scope="module")
 def protected(routed: Checkout) -> Checkout:
     """The same with TLS."""
-    configure(routed, "--plaintext", "sites[0].tls=true")
+    routed.configure({"sites[0].tls": "true"})
     routed.up()
     assert eventually(lambda: answer(HOST, "/").status_code == 301)
     return routed

@@ -78,9 +78,7 @@ def tidied(site: Checkout) -> Iterator[Checkout]:
     """The stack with a registry that keeps one release of each site, and with a site."""
     (site.path / SITE).mkdir()
     try:
-        words = [f"--plaintext=sites[1].{key}={SITE}" for key in ("name", "source")]
-        done = site.pulumi("config", "set-all", "--path", "--plaintext=addons.registry.keep=1", *words)
-        assert done.returncode == 0, done.stderr
+        site.configure({"addons.registry.keep": 1, **{f"sites[1].{key}": SITE for key in ("name", "source")}})
         deploy(site, "one")
         yield site
     finally:

@@ -29,9 +29,7 @@ def rolled(site: Checkout) -> Iterator[Checkout]:
     """The stack with a site that has had three releases."""
     (site.path / SITE).mkdir()
     try:
-        words = [f"--plaintext=sites[1].{key}={SITE}" for key in ("name", "source")]
-        done = site.pulumi("config", "set-all", "--path", *words)
-        assert done.returncode == 0, done.stderr
+        site.configure({f"sites[1].{key}": SITE for key in ("name", "source")})
         for text in ("one", "two", "three"):
             deploy(site, text)
         yield site

@@ -29,16 +29,16 @@ kind: IngressClass
 metadata: {name: deaf}
 spec: {controller: example.com/x}
 """
-PROTECTED = ("--plaintext", "sites[0].tls=true", "--plaintext", "sites[0].basicAuth.user=alice")
-
-
-def configure(checkout: Checkout, *words: str) -> None:
-    done = checkout.pulumi("config", "set-all", "--path", *words)
-    assert done.returncode == 0, done.stderr
+PROTECTED = {"sites[0].tls": "true", "sites[0].basicAuth.user": "alice"}
 
 
 def answer(host: str, path: str) -> httpx.Response:
     return httpx.get(f"http://127.0.0.1{path}", headers={"Host": host}, timeout=10, trust_env=False)
+
+
+def wait_for_routes() -> None:
+    """Wait until the hosts of `OPTIONS` answer: the ingress controller gathers changes for half a second first."""
+    assert eventually(lambda: [answer(host, "/").status_code for host in (OTHER, *REDIRECTED)] == [200, 301, 301])
 
 
 def leads_to_https(host: str, target: str, trusted: str) -> None:
@@ -53,11 +53,10 @@ def leads_to_https(host: str, target: str, trusted: str) -> None:
 def routed(site: Checkout) -> Iterator[Checkout]:
     """The stack with more than one host, and hosts that are redirected, over plain HTTP."""
     try:
-        configure(site, *(word for path, value in OPTIONS.items() for word in ("--plaintext", f"{path}={value}")))
+        site.configure(OPTIONS)
         assert set(changes(site).values()) == {"create", "update"}
         site.up()
-        # The ingress controller gathers changes for half a second before it follows them.
-        assert eventually(lambda: [answer(host, "/").status_code for host in (OTHER, *REDIRECTED)] == [200, 301, 301])
+        wait_for_routes()
         yield site
     finally:
         site.restore()
@@ -66,7 +65,7 @@ def routed(site: Checkout) -> Iterator[Checkout]:
 @pytest.fixture(scope="module")
 def protected(routed: Checkout) -> Checkout:
     """The same with TLS and a password; for the tests at the end."""
-    configure(routed, *PROTECTED, "--secret", f"sites[0].basicAuth.password={PASSWORD}")
+    routed.configure(PROTECTED, "--secret", f"sites[0].basicAuth.password={PASSWORD}")
     routed.up()
     assert eventually(lambda: all("https://" in answer(host, "/").headers["Location"] for host in REDIRECTED))
     return routed
@@ -112,7 +111,7 @@ def test_a_password_is_nowhere_in_clear_and_no_change_of_each_preview(protected:
 
 
 def test_another_password_changes_nothing_else(protected: Checkout) -> None:
-    configure(protected, "--secret", "sites[0].basicAuth.password=another password")
+    protected.configure({}, "--secret", "sites[0].basicAuth.password=another password")
     assert changes(protected) == {"inspiration-auth": "update"}
 
 
@@ -128,9 +127,9 @@ def test_a_password_that_nobody_would_ask_for_is_an_error(routed: Checkout) -> N
     applied = routed.run("sh", "-c", f"kubectl apply -f - <<END{DEAF}END", environment=routed.environment())
     assert applied.returncode == 0, applied.stderr
     try:
-        configure(routed, *PROTECTED, "--secret", f"sites[0].basicAuth.password={PASSWORD}")
+        routed.configure(PROTECTED, "--secret", f"sites[0].basicAuth.password={PASSWORD}")
         without = {"ingress.className": "deaf", "addons.ingress": "false", "addons.dashboard": "false"}
-        configure(routed, *(word for path, value in without.items() for word in ("--plaintext", f"{path}={value}")))
+        routed.configure(without)
         done = routed.pulumi("preview")
         assert done.returncode != 0
         assert (
