@@ -9,7 +9,22 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from bench import edit, embedded, growth, lifecycle, nginx, nodes, preview, profile, report, results, soak, tools, web
+from bench import (
+    edit,
+    embedded,
+    growth,
+    lifecycle,
+    nginx,
+    nodes,
+    preview,
+    profile,
+    removal,
+    report,
+    results,
+    soak,
+    tools,
+    web,
+)
 from bench.command_line import SUBJECTS, parser
 from bench.machine import refuse_another_cluster
 from bench.session import session
@@ -21,6 +36,7 @@ ON_A_SESSION = {
     "profile": profile.measure,
     "site": web.measure,
     "lifecycle": lifecycle.measure,
+    "removal": removal.measure,
     "growth": growth.measure,
     "nodes": nodes.measure,
 }

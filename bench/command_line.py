@@ -9,6 +9,7 @@ SUBJECTS = {
     "preview": "nothing has changed: Pulumi, kubectl diff, Helm, Helmfile, OpenTofu",
     "first-up": "the full stack on an empty cluster: Pulumi, kubectl",
     "destroy": "the way back (measured together with first-up)",
+    "removal": "the way back of 50 sites: Pulumi, kubectl",
     "growth": "1 to 200 sites in one stack: up, preview, one site changed",
     "site": "the site's web server and nginx: requests a second, 99th percentile",
     "embedded": "the embedded cluster: start with a warm cache; memory and processor when idle",

@@ -19,7 +19,7 @@ from bench import manifests, pages
 from bench.copies import wait_for_page
 from bench.figures import ratios, summary
 from bench.interleaving import interleaved
-from bench.session import Session
+from bench.session import UP, Session
 
 PULUMI, FLOOR, HELM, HELMFILE = "pulumi up", "docker and kubectl", "helm upgrade", "helmfile sync"
 
@@ -70,7 +70,7 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
 
 def _by_pulumi(session: Session, turn: int) -> None:
     edit_page(session.project / "site", turn)
-    session.shell.run("pulumi up --yes --skip-preview", session.project)
+    session.shell.run(UP, session.project)
     wait_for_page(f"turn {turn} ")
 
 

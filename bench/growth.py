@@ -10,7 +10,7 @@ from typing import Any
 from bench.command_line import SIZES
 from bench.copies import wait_for_page
 from bench.figures import slope, summary
-from bench.session import Session
+from bench.session import UP, Session
 
 
 def measure(session: Session, sizes: Sequence[int] = SIZES) -> dict[str, dict[str, Any]]:
@@ -21,12 +21,12 @@ def measure(session: Session, sizes: Sequence[int] = SIZES) -> dict[str, dict[st
         sizes: The numbers of sites, growing.
     """
     session.have_stack()
-    image = str(session.copy.checkout.outputs()["images"]["inspiration"])
+    image = session.image()
     pulumi = partial(session.shell.seconds, folder=session.project)
     rows, before = [], session.resources()
     for size in sizes:
         session.configure("sites", sites(size, image))
-        up = pulumi("pulumi up --yes --skip-preview")
+        up = pulumi(UP)
         wait_for_page(host=f"{name(size)}.localhost")
         resources = session.resources()
         previews = [pulumi("pulumi preview --expect-no-changes") for _ in range(session.runs)]
@@ -34,7 +34,7 @@ def measure(session: Session, sizes: Sequence[int] = SIZES) -> dict[str, dict[st
         for turn in range(session.runs):
             session.configure("sites", sites(size, image, memory=f"{129 + turn}Mi"))
             begin = time.monotonic()
-            pulumi("pulumi up --yes --skip-preview")
+            pulumi(UP)
             changes.append(time.monotonic() - begin)
         rows.append(
             {

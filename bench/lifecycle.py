@@ -15,10 +15,18 @@ from bench import manifests, pages
 from bench.copies import wait_for_page
 from bench.figures import ratio, summary
 from bench.interleaving import interleaved
-from bench.session import Session
+from bench.session import DESTROY, UP, Session
 
 IMAGE = "localhost:32000/inspiration:bench"
 
+AWAIT = """\
+kubectl get deployments,daemonsets --all-namespaces --no-headers \\
+  --output custom-columns=:metadata.namespace,:kind,:metadata.name | while read -r namespace kind name; do
+  kubectl rollout status "$kind/$name" --namespace "$namespace"
+done
+kubectl wait ingress --all --all-namespaces --for=jsonpath='{.status.loadBalancer.ingress}'
+"""
+"""Waits until all that has been applied is ready."""
 APPLY = f"""\
 kubectl apply --filename first.yaml
 kubectl rollout status deployment/registry --namespace container-registry
@@ -26,12 +34,7 @@ until curl --silent --output /dev/null http://localhost:32000/v2/; do sleep 0.1;
 docker build --quiet --tag {IMAGE} $pages "$site"
 docker push --quiet {IMAGE}
 kubectl apply --filename site.yaml
-kubectl get deployments,daemonsets --all-namespaces --no-headers \\
-  --output custom-columns=:metadata.namespace,:kind,:metadata.name | while read -r namespace kind name; do
-  kubectl rollout status "$kind/$name" --namespace "$namespace"
-done
-kubectl wait ingress --all --all-namespaces --for=jsonpath='{{.status.loadBalancer.ingress}}'
-"""
+{AWAIT}"""
 """What needs the image comes when that is there: a pod that can't pull waits longer and longer.
 
 A NodePort answers a moment after the pods behind it are ready; docker doesn't wait for that.
@@ -50,17 +53,18 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
     _prepare(objects, folder)
     session.shell.environment["site"] = str(session.project / "site")
     removal: dict[str, list[float]] = {"pulumi": [], "kubectl": []}
-    session.shell.run("pulumi destroy --yes --skip-preview", session.project)
+    session.shell.run(DESTROY, session.project)
     ways: dict[str, Callable[[int], float | None]] = {
         "pulumi": partial(_by_pulumi, session, removal["pulumi"]),
         "kubectl": partial(_by_kubectl, session, folder, removal["kubectl"]),
     }
     deployment = interleaved(ways, session.runs)
     size = {"objects": len(objects), "resources": resources}
-    return {"first-up": {**size, **_compared(deployment)}, "destroy": {**size, **_compared(removal)}}
+    return {"first-up": {**size, **compared(deployment)}, "destroy": {**size, **compared(removal)}}
 
 
-def _compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
+def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
+    """Return the seconds of both ways, and their ratio."""
     return {
         "seconds": {way: summary(values) for way, values in seconds.items()},
         "values": seconds,
@@ -69,8 +73,8 @@ def _compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def _by_pulumi(session: Session, removal: list[float], _turn: int) -> float:
-    seconds = _served(session, "pulumi up --yes --skip-preview", session.project)
-    removal.append(session.shell.seconds("pulumi destroy --yes --skip-preview", session.project))
+    seconds = _served(session, UP, session.project)
+    removal.append(session.shell.seconds(DESTROY, session.project))
     return seconds
 
 

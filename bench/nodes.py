@@ -17,7 +17,7 @@ import psutil
 
 from bench.copies import wait_for_page
 from bench.figures import summary
-from bench.session import Session
+from bench.session import UP, Session
 from bench.tools import KWOK
 from embedded.cluster.plan import Files
 from embedded.cluster.supervision import Supervisor
@@ -53,7 +53,7 @@ def measure(session: Session) -> dict[str, dict[str, Any]]:
     before = figures(session)
     with simulated(session) as ready:
         # The registry lets in the nodes that it knows.
-        up = session.shell.seconds("pulumi up --yes --skip-preview", session.project)
+        up = session.shell.seconds(UP, session.project)
         after = figures(session)
         told = checkout.run("script/up", "--status").stdout.splitlines()
     return {

@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 
 from bench.edit import edit_page
-from bench.session import Session
+from bench.session import UP, Session
 from embedded.errors import Failure
 
 POLL_SECONDS = 0.02
 COMMANDS = {
     "preview": "pulumi preview --expect-no-changes",
-    "edit": "pulumi up --yes --skip-preview",
+    "edit": UP,
 }
 
 

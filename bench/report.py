@@ -17,6 +17,7 @@ TABLES: Mapping[str, Callable[[Result], str]] = {
     "edit": tables.of_edit,
     "preview": tables.of_preview,
     "growth": tables.of_growth,
+    "removal": tables.of_removal,
     "site": tables.of_site,
     "embedded": tables.of_embedded,
     "cold": tables.of_cold,

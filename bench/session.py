@@ -17,6 +17,8 @@ from bench.tools import Tools
 from embedded.stack import project_name
 from embedded.toolchain.gomod import Module
 
+UP, DESTROY = "pulumi up --yes --skip-preview", "pulumi destroy --yes --skip-preview"
+
 
 @dataclass(frozen=True)
 class Session:
@@ -49,6 +51,10 @@ class Session:
         """Have the full stack, as it is committed, and its page served."""
         self.copy.checkout.restore()
         wait_for_page()
+
+    def image(self) -> str:
+        """The image of the stack's site, by digest."""
+        return str(self.copy.checkout.outputs()["images"]["inspiration"])
 
     def remove(self, namespaces: Iterable[str]) -> None:
         """Remove namespaces with all that is in them, so that what is measured next has the cluster for itself."""

@@ -195,7 +195,7 @@ def environment(state: Path, kubeconfig: Path, docker_host: str) -> dict[str, st
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_HOME": str(home(state)),
         # An operation that waits holds a place: by default there are four a core, too few for all that wait at first.
-        "PULUMI_PARALLEL": "32",
+        "PULUMI_PARALLEL": "64",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
 

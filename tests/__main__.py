@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -22,16 +23,11 @@ CHECKS = (
     ["lint-imports", "--no-cache", "--no-logo"],
 )
 
+ON_SECOND_MACHINE = ("tests/plugins/language", "tests/plugins/kubernetes", "tests/e2e")
+"""What runs at the same time as the rest, with a cluster of its own; either takes about as long."""
+ALL = ("tests", "--ignore=tests/conformance")
+ON_MACHINE = (*ALL, *(f"--ignore={each}" for each in ON_SECOND_MACHINE))
 ON_CODE = ("tests/unit", "tests/graph", "tests/policy")
-ON_ENGINE = ("tests/plugins/language", "tests/plugins/random", "tests/plugins/tls")
-"""What needs Pulumi's engine, and no cluster."""
-ENGINES = "tests/unit/embedded/test_images_load.py"
-"""What starts a containerd and a Docker Engine, which the machine must not have while others look at it."""
-HALVES = (
-    ("tests/plugins/docker", "tests/plugins/kubernetes", "tests/e2e", "tests/faults", ENGINES),
-    (*ON_CODE, f"--ignore={ENGINES}", *ON_ENGINE),
-)
-"""All tests: those of the first half mostly wait for a cluster, so the second one runs beside them."""
 QUICK = (*ON_CODE, "--ignore=tests/policy/test_policy_engine.py")  # which has an engine built
 """What is tested on the code alone."""
 CONFORMANCE = ("--nodes=3", "tests/conformance")
@@ -44,8 +40,9 @@ def parser() -> argparse.ArgumentParser:
         prog="script/test",
         description=textwrap.fill(
             "Runs ruff, mypy, the rules of who imports whom, and all tests. The plugin, end-to-end and fault tests "
-            "work on a copy of this checkout with an embedded cluster of its own; a cluster that script/up has started "
-            "here is stopped for that time, and is back afterwards with all it had.",
+            "work on copies of this checkout with embedded clusters of their own, two at a time if nothing is chosen; "
+            "a cluster that script/up has started here is stopped for that time, and is back afterwards with all it "
+            "had.",
             78,
         ),
         epilog="""examples:
@@ -84,49 +81,62 @@ def main() -> int:
 
 def _run(no_checks: bool, pytest_arguments: Sequence[str], quick: bool) -> int:
     if not quick:
-        provide_browser()
+        provide_programs()
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for check in () if no_checks else CHECKS:
         if subprocess.run(check, cwd=PROJECT, env=environment, check=False).returncode != 0:
             return 1
     pytest = [sys.executable, "-m", "pytest", *pytest_arguments]
     if any(Path(each.partition("::")[0]).exists() for each in pytest_arguments):
-        with subprocess.Popen(pytest, cwd=PROJECT, env=environment) as running:
+        return _run_alone(pytest, environment)
+    return _run_all(pytest, environment)
+
+
+def _run_all(pytest: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run all tests, on two machines at a time where that can be."""
+    if (PROJECT / "embedded").is_dir():
+        from embedded.errors import Failure
+        from tests import second_machine
+
+        with ExitStack() as undo:
             try:
-                return running.wait()
-            finally:
-                running.wait()  # interrupted as well, it takes away what it has made
-    return _run_halves(pytest, environment)
+                there = undo.enter_context(second_machine.provided())
+            except Failure as reason:
+                sys.stderr.write(f"all tests run on this machine, one after the other: {reason}\n")
+            else:
+                return _run_both([*pytest, *ON_MACHINE], [*there, *pytest, *ON_SECOND_MACHINE], environment)
+    return _run_alone([*pytest, *ALL], environment)
 
 
-def _run_halves(pytest: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run all tests, and show what the second half says in one piece, when it is done."""
-    first, second = ([*pytest, *half] for half in HALVES)
-    with (
-        tempfile.TemporaryFile("w+") as said,
-        subprocess.Popen(second, cwd=PROJECT, env=environment, stdout=said, stderr=said) as beside,
-        subprocess.Popen(first, cwd=PROJECT, env=environment) as mostly,
-    ):
-
-        def show() -> None:
-            beside.wait()
-            said.seek(0)
-            sys.stdout.write(f"\n{said.read()}\n")
-            sys.stdout.flush()
-
-        shown = threading.Thread(target=show)
-        shown.start()
-        try:
-            mostly.wait()
-        finally:
-            # Interrupted as well, they take away what they have made.
-            codes = [mostly.wait(), beside.wait()]
-            shown.join()
+def _run_both(here: Sequence[str], there: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run one part of the tests beside another; returns 0 only if all of them passed."""
+    with ThreadPoolExecutor() as threads:
+        beside = threads.submit(_run_beside, there, environment)
+        codes = (_run_alone(here, environment), beside.result())
     # No test that is asked for may be in one of them.
     return next((code for code in codes if code not in (0, NO_TESTS)), min(codes))
 
 
-def provide_browser() -> None:
+def _run_alone(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run pytest; returns its exit code. Interrupted as well, it takes away what it has made, and is waited for."""
+    with subprocess.Popen(command, cwd=PROJECT, env=environment) as running:
+        try:
+            return running.wait()
+        finally:
+            running.wait()
+
+
+def _run_beside(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run pytest, and show what it says in one piece when it is done; returns its exit code."""
+    with tempfile.TemporaryFile("w+") as said:
+        done = subprocess.run(command, cwd=PROJECT, env=environment, stdout=said, stderr=said, check=False)
+        said.seek(0)
+        sys.stdout.write(f"\n{said.read()}\n")
+        sys.stdout.flush()
+    return done.returncode
+
+
+def provide_programs() -> None:
     """Install what only the tests need, where the embedded default is there to be tested."""
     if not (PROJECT / "embedded").is_dir():
         return
@@ -134,11 +144,12 @@ def provide_browser() -> None:
     from embedded.errors import Failure
     from embedded.progress import Progress
     from embedded.toolchain import system
+    from tests import second_machine
 
-    missing = system.missing(system.FOR_TESTS)
+    missing = system.missing(system.FOR_TESTS | second_machine.PROGRAMS)
     if missing:
         try:
-            with Progress().stage("A browser for the tests") as stage:
+            with Progress().stage("Programs for the tests") as stage:
                 system.install(system.packages_of(missing), stage, paths.create_cache("log") / "apt-tests.log")
         except Failure as failure:
             sys.exit(f"error: {failure}")

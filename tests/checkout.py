@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,10 +57,7 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """What ``eval "$(script/env)"`` sets in a newcomer's shell."""
-        shown = self.run("sh", "-c", 'eval "$(script/env)" && env -0')
-        variables = dict(entry.split("=", 1) for entry in shown.stdout.split("\0") if "=" in entry)
-        before = newcomer()
-        return {name: value for name, value in variables.items() if before.get(name) != value and name != "_"}
+        return dict(_environment(self, frozenset(newcomer().items())))
 
     def pulumi(self, *arguments: str, stack: str = "dev") -> subprocess.CompletedProcess[str]:
         """Run plain ``pulumi`` in it, as after ``eval "$(script/env)"``."""
@@ -172,7 +170,16 @@ class Checkout:
         return outputs
 
 
+@cache
+def _environment(checkout: Checkout, before: frozenset[tuple[str, str]]) -> Mapping[str, str]:
+    """Ask for it once: hundreds of tests need it, and it is the same whatever becomes of the cluster."""
+    shown = checkout.run("sh", "-c", 'ours=$(script/env) && eval "$ours" && env -0')
+    assert shown.returncode == 0, shown.stderr
+    variables = dict(entry.split("=", 1) for entry in shown.stdout.split("\0") if "=" in entry)
+    return {name: value for name, value in variables.items() - before if name != "_"}
+
+
 def newcomer() -> dict[str, str]:
-    """This process's environment without what an earlier ``script/env`` has set."""
-    ours = ("PULUMI_", "KUBECONFIG", "DOCKER_HOST", "INSPIRATION_")
+    """This process's environment without what an earlier ``script/env`` has set, and pytest for each test."""
+    ours = ("PULUMI_", "KUBECONFIG", "DOCKER_HOST", "INSPIRATION_", "PYTEST_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

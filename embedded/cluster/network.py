@@ -49,8 +49,7 @@ def up(files: Files) -> None:
     namespace = files.network_namespace
     provide_namespace(namespace)
     if owner is None:
-        run("ip", "link", "add", plan.INTERFACE, "type", "veth", "peer", "name", "eth0", "netns", str(namespace))
-        run("ip", "link", "set", plan.INTERFACE, "alias", str(files.state))
+        add_link(files, plan.INTERFACE, "veth", "peer", "name", "eth0", "netns", str(namespace))
     run("ip", "addr", "replace", f"{plan.HOST_ADDRESS}/30", "dev", plan.INTERFACE)
     run("ip", "link", "set", plan.INTERFACE, "up")
     connect(files, f"{plan.NODE_ADDRESS}/30", plan.HOST_ADDRESS)
@@ -73,6 +72,23 @@ def down(files: Files) -> None:
         FORWARDING.write_text("0")
         was_off.unlink()
     remove_namespace(files.network_namespace)
+
+
+def add_link(files: Files, name: str, *kind: str) -> None:
+    """Make a link of the machine, of a ``kind`` as ``ip link add type`` has it, that says whose it is.
+
+    It gets its name when it does so: a run that is interrupted between the two leaves no link that seems to be of
+    another cluster.
+    """
+    remove_unnamed(name)
+    run("ip", "link", "add", f"{name}-", "type", *kind)
+    run("ip", "link", "set", f"{name}-", "alias", str(files.state))
+    run("ip", "link", "set", f"{name}-", "name", name)
+
+
+def remove_unnamed(name: str) -> None:
+    """Take away what an interrupted :func:`add_link` has left."""
+    succeeds("ip", "link", "delete", f"{name}-")
 
 
 def provide_namespace(namespace: Path) -> None:

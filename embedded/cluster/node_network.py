@@ -37,8 +37,7 @@ def up(files: Files, numbers: Collection[int]) -> None:
         numbers: Of the further nodes.
     """
     if not succeeds("ip", "link", "show", BRIDGE):
-        run("ip", "link", "add", BRIDGE, "type", "bridge")
-        run("ip", "link", "set", BRIDGE, "alias", str(files.state))
+        network.add_link(files, BRIDGE, "bridge")
     run("ip", "addr", "replace", f"{plan.BRIDGE_ADDRESS}/24", "dev", BRIDGE, "noprefixroute")
     run("ip", "link", "set", BRIDGE, "up")
     # For the nodes, the machine has one address on whichever side: that which the registry lets in.
@@ -66,6 +65,7 @@ def down(files: Files) -> None:
     if str(files.state) not in (network.link_owner(BRIDGE), network.link_owner()):
         return
     succeeds("ip", "link", "delete", BRIDGE)
+    network.remove_unnamed(BRIDGE)
     network.remove_rules(RULES)
     succeeds("ip", "route", "delete", plan.POD_NETWORK, "dev", plan.INTERFACE)
     network.remove_rules(NODE_RULES, *network.run_inside(files, []))

@@ -23,6 +23,8 @@ class Program:
     in_cluster_network: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 10
+    settings: Sequence[Path] = ()
+    """Files that it reads when it starts, and only then."""
 
 
 TLS_MIN_VERSION = "--tls-min-version=VersionTLS13"
@@ -47,7 +49,12 @@ def programs(files: Files, bin_dir: Path, kube_router: Path, ports: Ports, docke
     return [
         Program("etcd", [kube, "etcd", *_etcd(files)], environment=SMALL_HEAP),
         containerd,
-        Program("kube-apiserver", [kube, "kube-apiserver", *_apiserver(files)], environment=SMALL_HEAP),
+        Program(
+            "kube-apiserver",
+            [kube, "kube-apiserver", *_apiserver(files)],
+            environment=SMALL_HEAP,
+            settings=[files.config / "admission.yaml", files.config / "audit-policy.yaml"],
+        ),
         Program(
             "kube-controller-manager",
             [kube, "kube-controller-manager", *_controller_manager(files)],
@@ -88,8 +95,10 @@ def node_programs(files: Files, bin_dir: Path, kube_router: Path, node: Node) ->
             [str(bin_dir / "containerd"), "--config", str(files.config / "containerd.toml")],
             # Its own shim before that of a containerd that the machine has.
             environment={**SMALL_HEAP, "PATH": f"{bin_dir}:{SYSTEM_PATH}"},
+            settings=[files.config / "containerd.toml"],
         ),
-        Program("kubelet", [kube, "kubelet", *_kubelet(files, node)], environment=SMALL_HEAP),
+        # It looks at all pods each second: with many of them, a small heap takes a third of its time.
+        Program("kubelet", [kube, "kubelet", *_kubelet(files, node)], settings=[files.config / "kubelet.yaml"]),
         Program(
             "kube-proxy",
             [kube, "kube-proxy", "--config", str(files.config / "kube-proxy.yaml")],

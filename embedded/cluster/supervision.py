@@ -7,6 +7,7 @@ every mount that they made goes with the mount namespace.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shlex
@@ -32,6 +33,9 @@ POLL_SECONDS = 0.1
 
 CONFIGURATION = "supervisord.conf"
 """The supervisor's own configuration, in the cluster's folder of configuration files."""
+
+SETTINGS = "INSPIRATION_SETTINGS"
+"""A variable that tells the supervisor of a change, and nobody else."""
 
 MOUNT_AND_RUN = """\
 mount --make-rshared /
@@ -100,7 +104,7 @@ class Supervisor:
     def start(self, programs: Iterable[Program]) -> set[str]:
         """Start the supervisor if it isn't running, and make it know exactly ``programs``, none started yet.
 
-        A program whose command line is another than before is stopped, so that it can be started anew.
+        A program whose command line or settings are others than before is stopped, so that it can be started anew.
 
         Returns:
             The names of those that were stopped, those that aren't wanted any more among them.
@@ -292,7 +296,7 @@ user=root
             sections.append(
                 f"""[program:{program.name}]
 command={_quote(command)}
-environment={",".join(f'{key}="{value}"' for key, value in program.environment.items())}
+environment={",".join(f'{key}="{value}"' for key, value in _variables(program).items())}
 autostart=false
 autorestart=true
 startretries=1000
@@ -305,6 +309,14 @@ stdout_logfile_backups=2
 """
             )
         return "\n".join(sections)
+
+
+def _variables(program: Program) -> dict[str, str]:
+    """Its own, and a checksum of its settings: what changes there is a change for the supervisor, too."""
+    if not program.settings:
+        return dict(program.environment)
+    read = hashlib.sha256(b"\0".join(path.read_bytes() for path in program.settings))
+    return {**program.environment, SETTINGS: read.hexdigest()[:16]}
 
 
 def _start_of(pid: int) -> list[str]:

@@ -209,7 +209,7 @@ def _complete(module: Module, source: Path, go: _Go) -> None:
         charts.copy(_upstream(path, go), source / ours)
         shutil.copytree(module.folder / ours, source / ours, dirs_exist_ok=True)
         list(go("mod", "edit", "-replace", f"{path}=./{ours}"))
-    for name, (theirs, ours) in module.edits.items():
+    for name, theirs, ours in module.edits:
         text = (source / name).read_text()
         if text.count(theirs) != 1:
             raise Failure(

@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,7 @@ class Module:
             folder of the files that it is made of. ``settings.charts.published`` reads them.
         embeds: Files of `main` that commands of our own embed: they are put at the same paths for the build.
         amended: Modules of which some files are ours: where these are, at upstream's paths, by the module's path.
-        edits: In files of modules that are amended: a text that each has once, and ours in its place.
+        edits: In modules that are amended: a file, a text that it has once, and ours in its place.
         suites: Commands that ``go test`` makes of the tests of a package: the packages, by the commands' names. go.mod
             has a ``tool`` line for each, so that what the tests import is there.
         after: The module that has the same versions of the same libraries: it is built before, and not beside, this
@@ -60,7 +60,7 @@ class Module:
     manifests: Mapping[str, str] = field(default_factory=dict)
     embeds: tuple[str, ...] = ()
     amended: Mapping[str, str] = field(default_factory=dict)
-    edits: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    edits: Sequence[tuple[str, str, str]] = ()
     suites: Mapping[str, str] = field(default_factory=dict)
     after: "Module | None" = None
 
@@ -112,7 +112,7 @@ class Module:
         names = [licences.RECORD, *sorted(self.links), *sorted(self.alone), *sorted(self.sources.values())]
         pairs = (*self.charts.items(), *self.amended.items(), *self.manifests.items(), *self.suites.items())
         names += [word for pair in sorted(pairs) for word in pair]
-        names += [*self.embeds, *(word for file, pair in sorted(self.edits.items()) for word in (file, *pair))]
+        names += [*self.embeds, *(word for edit in self.edits for word in edit)]
         for part in [platform.machine(), go, *self.flags, *names]:
             digest.update(part.encode() + b"\0")
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
@@ -177,18 +177,25 @@ PULUMI = Module(
     main="github.com/pulumi/pulumi/pkg/v3",
     stamps={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "github.com/pulumi/pulumi/pkg/v3"},
     amended={"github.com/pulumi/pulumi/pkg/v3": "pkg"},
-    edits={
-        "pkg/backend/snapshot.go": ("= manager.defaultServiceLoop", "= manager.groupingServiceLoop"),
-        "pkg/host/host.go": ("plugin.NewLanguageRuntime(host, ctx", "plugin.KeptLanguageRuntime(host, ctx"),
-        "pkg/resource/deploy/deployment.go": (
+    edits=(
+        ("pkg/backend/snapshot.go", "= manager.defaultServiceLoop", "= manager.groupingServiceLoop"),
+        (
+            "pkg/backend/snapshot.go",
+            'due to equal outputs")\n\t\t\treturn false\n\t\t}\n\n\t\treturn true',
+            'due to equal outputs")\n\t\t}\n\n\t\treturn false',  # see grouping.go
+        ),
+        ("pkg/host/host.go", "plugin.NewLanguageRuntime(host, ctx", "plugin.KeptLanguageRuntime(host, ctx"),
+        (
+            "pkg/resource/deploy/deployment.go",
             "providers.NewRegistry(ctx, opts.DryRun, builtins)",
             "providers.NewRegistryAhead(ctx, opts.DryRun, builtins, oldResources)",
         ),
-        "pkg/resource/deploy/providers/registry.go": (
+        (
+            "pkg/resource/deploy/providers/registry.go",
             "provider, err := pctx.Host.Provider(pctx, descriptor, e)",
             "provider, err := provided(ctx, pctx, descriptor, e)",
         ),
-    },
+    ),
 )
 
 PULUMI_KUBERNETES = Module(

@@ -30,10 +30,11 @@ PACKAGES: Mapping[str, tuple[str, str, str]] = {
     "mount": ("mount", "util-linux", "util-linux"),
     "nsenter": ("util-linux", "util-linux", "util-linux"),
     "runc": ("runc", "runc", "runc"),
+    "slirp4netns": ("slirp4netns", "slirp4netns", "slirp4netns"),
 }
 """Program to the package that has it, on Debian and Ubuntu, on Fedora, on Arch."""
 
-FOR_TESTS = frozenset({"certutil", "chromium", "curl"})
+FOR_TESTS = frozenset({"certutil", "chromium", "curl", "slirp4netns"})
 """Those of the programs that only the tests need."""
 
 FOR_IMAGES = frozenset({"mmdebstrap"})

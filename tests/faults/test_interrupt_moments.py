@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from embedded.cluster import network
+from embedded.cluster.plan import Files
 from embedded.toolchain.gomod import CLUSTER
 from tests.checkout import Checkout
 from tests.faults.conftest import assert_complete, configure_sites, write_page
@@ -68,6 +70,27 @@ def test_ctrl_c_while_the_cluster_starts(undone: Checkout) -> None:
             up.interrupt()
             ended_by_ctrl_c(up, UP)
     assert undone.run("script/up").returncode == 0
+
+
+def test_a_link_says_whose_it_is_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, name, run = Files(tmp_path), "inspiration-t", network.run
+
+    def interrupted(*command: str) -> None:
+        if "alias" in command:
+            raise KeyboardInterrupt
+        run(*command)
+
+    try:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(network, "run", interrupted)
+            network.add_link(files, name, "bridge")
+        assert network.link_owner(name) is None
+        network.add_link(files, name, "bridge")
+        assert network.link_owner(name) == str(tmp_path)
+        assert network.link_owner(f"{name}-") is None
+    finally:
+        network.succeeds("ip", "link", "delete", name)
+        network.remove_unnamed(name)
 
 
 def test_ctrl_c_while_programs_are_built(site: Checkout, tmp_path: Path) -> None:

@@ -126,9 +126,9 @@ def test_the_api_server_takes_what_the_charts_declare(installed: KubernetesProje
     assert {webhook["failurePolicy"] for each in webhooks for webhook in each["webhooks"]} == {"Fail"}
 
     # Where the platform has its CNI plugins.
-    for platform, folder in (None, "/opt/cni/bin"), ("microk8s", "/var/snap/microk8s/current/opt/cni/bin"):
-        agent = pod(previewed(installed, platform)["DaemonSet istio-cni-node"])
-        volumes = {each["name"]: each for each in agent["volumes"]}
+    on_microk8s = previewed(installed, "microk8s")
+    for declared, folder in (objects, "/opt/cni/bin"), (on_microk8s, "/var/snap/microk8s/current/opt/cni/bin"):
+        volumes = {each["name"]: each for each in pod(declared["DaemonSet istio-cni-node"])["volumes"]}
         assert volumes["cni-bin-dir"]["hostPath"]["path"] == folder
 
 

@@ -20,6 +20,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from embedded.plugins import install
 from embedded.plugins.language.child import load_for_plugins
 from embedded.plugins.shared import handover
+from tests.archives import unpack
 from tests.plugins.language.project import Project
 from tests.waiting import eventually
 
@@ -65,7 +66,7 @@ def test_an_interrupt_while_it_starts_is_not_its_own(capfd: pytest.CaptureFixtur
 def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The executable of a plugin; of another one where the test's parameter names it."""
     with tarfile.open(fileobj=io.BytesIO(install.archive(request.param, PYTHON))) as tar:
-        tar.extractall(tmp_path, filter="data")
+        unpack(tar, tmp_path)
     return tmp_path / f"pulumi-resource-{request.param}"
 
 

@@ -19,6 +19,7 @@ import pytest
 from embedded.errors import Failure
 from embedded.plugins import install
 from embedded.stack import backend_url
+from tests.archives import unpack
 from tests.plugins.language.project import engine_in
 from tests.servers import serving
 from tests.waiting import eventually
@@ -118,7 +119,7 @@ def test_another_interpreter_is_a_change(pulumi: Path, home: Path, tmp_path: Pat
 @pytest.mark.parametrize("name", RESOURCES)
 def test_an_archive_runs_by_itself(tmp_path: Path, name: str) -> None:
     with tarfile.open(fileobj=io.BytesIO(install.archive(name, PYTHON))) as tar:
-        tar.extractall(tmp_path, filter="data")
+        unpack(tar, tmp_path)
     launcher = tmp_path / f"pulumi-resource-{name}"
     with subprocess.Popen(
         [launcher, "127.0.0.1:1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -62,3 +62,24 @@ def test_steps_that_wait_are_saved_together_and_each_before_it_begins(project: P
     assert len(made) == 60
     # One by one, it would be one before and one after each.
     assert len(kept) < 2 * len(made)
+
+
+COMPONENT = """
+import pulumi
+
+class Shop(pulumi.ComponentResource):
+    def __init__(self):
+        super().__init__("test:index:Shop", "shop")
+        self.register_outputs({"goods": NUMBER})
+
+Shop()
+"""
+
+
+def test_it_has_the_outputs_of_components_though_no_step_follows_them(project: Project) -> None:
+    """The engine writes them with the next step, or at the end."""
+    for number in (1, 2):
+        project.write("__main__.py", COMPONENT.replace("NUMBER", str(number)))
+        project.up()
+        [shop] = [each for each in project.resources() if each["type"] == "test:index:Shop"]
+        assert shop["outputs"] == {"goods": number}

@@ -15,6 +15,7 @@ from embedded.addons import dashboard
 from embedded.errors import Failure
 from embedded.images.archive import Entry, Image, tree
 from embedded.images.python_image import INTERPRETER, PACKAGES, PythonImage
+from tests.archives import unpack
 from tests.unit.embedded.test_images import layer, member
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
@@ -68,7 +69,7 @@ def archive(image: PythonImage, folder: Path) -> Path:
 def root(archive: Path, folder: Path) -> Path:
     """Its root folder, unpacked."""
     with layer(archive) as tar:
-        tar.extractall(folder / "root", filter="tar")
+        unpack(tar, folder / "root")
     return folder / "root"
 
 

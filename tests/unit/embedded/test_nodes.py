@@ -144,6 +144,29 @@ def test_the_first_node_runs_the_same_programs_however_many_there_are(files: Fil
     assert added == {f"inspiration:{name}" for name in access.FURTHER}
 
 
+def test_a_program_whose_settings_change_is_another_one_for_the_supervisor(files: Files) -> None:
+    configuration.write(files, Path("/nowhere"), ())
+
+    def started() -> dict[str, str]:
+        made = programs(files, Path("/bin"), Path("/router"), Ports(), Path("/dockerd"))
+        sections = Supervisor(files)._configuration(made).split("[program:")[1:]
+        return {section.partition("]")[0]: section for section in sections}
+
+    before = started()
+    for name, by in {
+        "containerd.toml": "containerd",
+        "kubelet.yaml": "kubelet",
+        "admission.yaml": "kube-apiserver",
+        "audit-policy.yaml": "kube-apiserver",
+    }.items():
+        path = files.config / name
+        text = path.read_text()
+        path.write_text(f"{text}# changed\n")
+        assert {each for each, section in started().items() if section != before[each]} == {by}
+        path.write_text(text)
+    assert started() == before
+
+
 def test_a_token_lets_one_kubelet_join_and_is_on_no_command_line(second: Files) -> None:
     (second.pki / "kubelet-client-current.pem").write_text("of another authority")
     kubectl = Asked()

@@ -185,12 +185,12 @@ def test_a_text_of_a_module_is_replaced_by_ours_if_it_is_there_once(
     amended = dataclasses.replace(
         module, embeds=("cmd/hello/text.txt",), amended={"example.test/main": "amended"}, links={}, stamps={}
     )
-    edited = dataclasses.replace(amended, edits={"amended/words/words.go": ('"theirs "', '"ours "')})
+    edited = dataclasses.replace(amended, edits=[("amended/words/words.go", '"theirs "', '"ours "')])
     folder = build(edited, cache, progress)
     answer = subprocess.run([folder / "bin/hello"], capture_output=True, text=True, check=True)
     assert answer.stderr == "embedded ours theirs\n"
     with pytest.raises(Failure) as failure:
-        build(dataclasses.replace(amended, edits={"amended/words/words.go": ("theirs", "ours")}), cache, progress)
+        build(dataclasses.replace(amended, edits=[("amended/words/words.go", "theirs", "ours")]), cache, progress)
     assert str(failure.value).startswith("amended/words/words.go of ")
     assert "has `theirs` 2 times, where ours stands once; adapt what" in str(failure.value)
 

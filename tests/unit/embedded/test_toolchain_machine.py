@@ -10,7 +10,7 @@ import pytest
 from embedded import paths
 from embedded.errors import Failure
 from embedded.toolchain import busybox, of_wheel, pulumi_engine, system
-from tests.__main__ import provide_browser
+from tests.__main__ import provide_programs
 
 
 def test_programs_that_a_user_lacks_on_path_are_found() -> None:
@@ -135,6 +135,6 @@ def test_what_only_the_tests_need_is_installed_by_its_packages(monkeypatch: pyte
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(system, "install", lambda packages, *_: installed.extend(packages))
 
-    provide_browser()
+    provide_programs()
 
-    assert installed == ["chromium", "curl", "libnss3-tools"]
+    assert installed == ["chromium", "curl", "iproute2", "libnss3-tools", "mount", "slirp4netns", "util-linux"]

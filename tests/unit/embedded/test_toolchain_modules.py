@@ -151,6 +151,6 @@ def test_the_key_changes_with_flags_and_links(module: Module) -> None:
         other(charts={"charts.example.test/ui": "web/ui"}),
         other(embeds=("cmd/hello/text.txt",)),
         other(amended={"example.test/main": "amended"}),
-        other(edits={"amended/words.go": ("theirs", "ours")}),
+        other(edits=[("amended/words.go", "theirs", "ours")]),
     ]
     assert len({variant.key("1.26.8") for variant in variants}) == len(variants)
