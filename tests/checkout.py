@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from embedded.cluster.plan import Files
+
 
 @dataclass(frozen=True)
 class Checkout:
@@ -57,7 +59,8 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """What ``eval "$(script/env)"`` sets in a newcomer's shell."""
-        return dict(_environment(self, frozenset(newcomer().items())))
+        kept = Files(self.state).environment
+        return dict(_environment(self, kept.read_bytes() if kept.exists() else b"", frozenset(newcomer().items())))
 
     def pulumi(self, *arguments: str, stack: str = "dev") -> subprocess.CompletedProcess[str]:
         """Run plain ``pulumi`` in it, as after ``eval "$(script/env)"``."""
@@ -171,8 +174,8 @@ class Checkout:
 
 
 @cache
-def _environment(checkout: Checkout, before: frozenset[tuple[str, str]]) -> Mapping[str, str]:
-    """Ask for it once: hundreds of tests need it, and it is the same whatever becomes of the cluster."""
+def _environment(checkout: Checkout, _: bytes, before: frozenset[tuple[str, str]]) -> Mapping[str, str]:
+    """Ask for it once: hundreds of tests need it, and it is the same until ``script/up`` keeps another one."""
     shown = checkout.run("sh", "-c", 'ours=$(script/env) && eval "$ours" && env -0')
     assert shown.returncode == 0, shown.stderr
     variables = dict(entry.split("=", 1) for entry in shown.stdout.split("\0") if "=" in entry)
