@@ -12,7 +12,9 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.manifests import (
+    SKIP_AWAIT,
     Manifest,
+    annotated,
     disruption_budget,
     internal_service,
     metadata,
@@ -171,7 +173,7 @@ class Site(pulumi.ComponentResource):
         self.url = url
         self.register_outputs({"url": self.url})
 
-    def _deploy(self, name: str, pods: Pods, options: SiteOptions, confined: NetworkPolicy) -> Deployment:
+    def _deploy(self, name: str, pods: Pods, options: SiteOptions, *before: pulumi.Resource) -> Deployment:
         # Pulumi knows of no deadline but one for all of an update, which replaces pod after pod.
         deadline = f"{options.progress_deadline_seconds * options.most_pods}s"
         return Deployment(
@@ -180,24 +182,26 @@ class Site(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # No pod runs before the policy that confines it.
-                depends_on=[confined],
+                depends_on=before,
                 custom_timeouts=pulumi.CustomTimeouts(create=deadline, update=deadline),
             ),
         )
 
     def _canary(self, stable: Pods, version: Version, options: SiteOptions, policy: Manifest) -> pulumi.Output[str]:
-        """Declare pods of a new version beside the others, and return the name of their Service."""
+        """Declare pods of a new version beside the others; return the name of their Service, known once they serve."""
         name, prefix = canary_name(stable.name), f"{stable.name}-canary"
         release = version.get("recorded", {})
         pods = replace(stable, name=name, component=CANARY, image=version["image"], release=release)
-        confined = NetworkPolicy(f"{prefix}-policy", **policy, opts=pulumi.ResourceOptions(parent=self))
-        deployment = self._deploy(f"{prefix}-deployment", pods, canary_options(options), confined)
+        child = pulumi.ResourceOptions(parent=self)
+        confined = NetworkPolicy(f"{prefix}-policy", **policy, opts=child)
+        # Before the pods, so that the ingress controller knows these when a route leads to them: where it knows none,
+        # it answers with an error.
         service = Service(
             f"{prefix}-service",
-            **internal_service(metadata(name, stable.namespace, CANARY), name, "http", 80),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+            **internal_service(annotated(metadata(name, stable.namespace, CANARY), SKIP_AWAIT), name, "http", 80),
+            opts=child,
         )
-        return service.metadata.name
+        return self._deploy(f"{prefix}-deployment", pods, canary_options(options), confined, service).metadata.name
 
     def _claim(
         self, name: str, ns: pulumi.Input[str], volume: Volume, default: pulumi.Input[str] | None

@@ -94,6 +94,8 @@ def deployment_args(pods: Pods, options: SiteOptions) -> Manifest:
             # Their releases can be gone back to.
             "revisionHistoryLimit": RELEASES,
             "progressDeadlineSeconds": options.progress_deadline_seconds,
+            # In which the ingress controller hears of the pods that are ready, before a route leads to them.
+            **({"minReadySeconds": 2} if pods.component == CANARY else {}),
             "selector": {"matchLabels": selector(pods.name)},
             "strategy": {"type": "Recreate"} if options.updated_alone else rolling,
             "template": {

@@ -104,8 +104,8 @@ def test_an_interruption_is_130(number: signal.Signals, tmp_path: Path) -> None:
     with subprocess.Popen(
         ["script/restore", "nothing.tar.gz"],
         cwd=PROJECT, env={**os.environ, "INSPIRATION_STATE": str(tmp_path)}, stderr=subprocess.PIPE, text=True,
-        # As at a terminal: what a shell starts in the background ignores SIGINT, what `nohup` starts SIGHUP, and so would
-        # what these tests start.
+        # As at a terminal: what a shell starts in the background ignores SIGINT, and what `nohup` starts, SIGHUP; so
+        # would what these tests start.
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as waiting:  # fmt: skip
         assert waiting.stderr is not None
