@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from embedded.cluster.plan import Files
-
 
 @dataclass(frozen=True)
 class Checkout:
@@ -59,6 +57,8 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """What ``eval "$(script/env)"`` sets in a newcomer's shell."""
+        from embedded.cluster.plan import Files
+
         kept = Files(self.state).environment
         return dict(_environment(self, kept.read_bytes() if kept.exists() else b"", frozenset(newcomer().items())))
 
