@@ -31,7 +31,7 @@ class Checkout:
             if (project / name).exists():
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(project / name, target / name)
-        from embedded.stack import forget_salt
+        from embedded.stack import forget_salt  # here, since the tests of the program alone do without embedded/
 
         forget_salt(target)  # this checkout's is of another passphrase
         (target / ".venv").symlink_to(project / ".venv")
@@ -57,7 +57,7 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """What ``eval "$(script/env)"`` sets in a newcomer's shell."""
-        from embedded.cluster.plan import Files
+        from embedded.cluster.plan import Files  # as above
 
         kept = Files(self.state).environment
         return dict(_environment(self, kept.read_bytes() if kept.exists() else b"", frozenset(newcomer().items())))
