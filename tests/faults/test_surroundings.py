@@ -21,6 +21,9 @@ INTERFACE = "faults0"
 ADDRESS = "198.51.100.7/24"
 """Of a network that is there for examples (RFC 5737)."""
 
+YOUNG_SECONDS = 10
+"""A kubelet takes containers that started so long before it for new: not ready until they are asked again."""
+
 
 @pytest.fixture
 def another_network() -> Iterator[None]:
@@ -53,7 +56,16 @@ def addresses(checkout: Checkout) -> str:
     )
 
 
+def is_settled(checkout: Checkout) -> bool:
+    """Whether all containers of the site have run for a while."""
+    jsonpath = "jsonpath={.items[*].status.containerStatuses[*].state.running.startedAt}"
+    started = checkout.kubectl("get", "pods", "-n", "inspiration", "-o", jsonpath).split()
+    ages = [datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(each) for each in started]
+    return bool(ages) and min(ages) > datetime.timedelta(seconds=YOUNG_SECONDS)
+
+
 def test_a_network_that_comes_and_goes(site: Checkout, another_network: None) -> None:
+    assert eventually(lambda: is_settled(site))
     with Traffic("inspiration.localhost", requests_per_second=10) as traffic:
         # These look at the machine's addresses when they start.
         restart(site, "kubelet", "kube-proxy")
