@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import ssl
 import subprocess
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 
 from embedded import interruption
@@ -16,7 +18,6 @@ from embedded.cluster.nodes import FurtherNodes, Load
 from embedded.cluster.plan import Files, Ports
 from embedded.cluster.programs import programs
 from embedded.cluster.supervision import Supervisor
-from embedded.errors import Failure
 
 
 class Cluster:
@@ -63,7 +64,7 @@ class Cluster:
         if leaving and not self.is_answering():
             # Their pods leave them: so all is started as it was.
             self.start(bin_dir, kube_router, ports, dockerd, max(node.number for node in leaving), load)
-            self.wait_for_nodes(bin_dir)
+            self.wait_for_nodes()
         if count > 1:
             preflight.refuse_deep(self.files, preflight.DEEPEST_OF_NODES)
         self.further.refuse_loss(leaving, kubectl)
@@ -111,24 +112,15 @@ class Cluster:
                 done.append(f"{what} node{'s' if len(names) > 1 else ''} {', '.join(names)}")
         return "; ".join(done)
 
-    def wait_for_nodes(self, bin_dir: Path) -> None:
+    def wait_for_nodes(self) -> None:
         """Wait until pods can run.
 
         Raises:
-            Failure: A node isn't Ready after two minutes; with the kubelet's last words.
+            Failure: A node isn't Ready after two minutes, or its kubelet has ended; with the kubelet's last words.
         """
-        kubectl = Kubectl(bin_dir / "kubectl", self.files.kubeconfig)
         supervisors = {node.node.name: node.supervisor for node in self.further.wanted(self.further.count())}
         for name, supervisor in {plan.NODE: self.supervisor, **supervisors}.items():
-            try:
-                kubectl.run("wait", "--for=create", f"node/{name}", "--timeout=60s")
-                kubectl.run("wait", "--for=condition=Ready", f"node/{name}", "--timeout=120s")
-            except Failure as failure:
-                raise Failure(
-                    f"the node {name} isn't Ready: {failure}",
-                    fix=supervisor.last_words("kubelet"),
-                    log=supervisor.log("kubelet"),
-                ) from None
+            supervisor.wait("kubelet", partial(self._is_ready, name), f"the node {name} isn't Ready", seconds=120)
         self.supervisor.wait(
             "dockerd", self.files.docker_socket.is_socket, "nothing listens for the Docker Engine", seconds=60
         )
@@ -178,13 +170,23 @@ class Cluster:
 
     def is_answering(self) -> bool:
         """Whether the API server says that it is ready."""
+        return self._asked("/readyz") is not None
+
+    def _is_ready(self, node: str) -> bool:
+        found = json.loads(self._asked(f"/api/v1/nodes/{node}") or "{}")
+        conditions = found.get("status", {}).get("conditions", [])
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+    def _asked(self, path: str) -> bytes | None:
+        """What the API server answers; None where it doesn't, or refuses."""
         context = ssl.create_default_context(cafile=str(self.files.pki / "ca.crt"))
         context.load_cert_chain(self.files.pki / "admin.crt", self.files.pki / "admin.key")
         connection = http.client.HTTPSConnection(plan.NODE_ADDRESS, 6443, timeout=5, context=context)
         with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        return False
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.read() if answer.status == http.HTTPStatus.OK else None
+        return None
 
     def _etcd_listens(self) -> bool:
         listening = subprocess.run(

@@ -108,11 +108,14 @@ def remove_namespace(namespace: Path) -> None:
 def connect(files: Files, address: str, gateway: str) -> None:
     """Give a node's end of its link an address, as ``10.0.0.2/24``, and a way out."""
     inside = run_inside(files, [])
-    run(*inside, "ip", "link", "set", "lo", "up")
-    run(*inside, "ip", "addr", "replace", address, "dev", "eth0")
-    run(*inside, "ip", "link", "set", "eth0", "up")
-    run(*inside, "ip", "route", "replace", "default", "via", gateway)
-    run(*inside, "sh", "-c", f"echo 1 >{FORWARDING}")
+    commands = (
+        "ip link set lo up",
+        f"ip addr replace {address} dev eth0",
+        "ip link set eth0 up",
+        f"ip route replace default via {gateway}",
+        f"echo 1 >{FORWARDING}",
+    )
+    run(*inside, "sh", "-ec", "; ".join(commands))
     _filter_bridges(inside)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -173,15 +174,15 @@ def _set_up(
     made: Future[Mapping[str, Archive]] = Future()
     pods = [*catalogue.cluster(tools), *addons.images(tools, switched_on)]
 
-    def load(socket: Path) -> list[Archive]:
+    def load(containerd: Path) -> list[Archive]:
         archives = made.result()
-        return load_into_containerd(tools.bin / "ctr", socket, [archives[image.name] for image in pods])
+        return load_into_containerd(tools.bin / "ctr", containerd, [archives[image.name] for image in pods])
 
     def start() -> None:
         with progress.stage("Cluster") as stage:
             result = cluster.start(tools.bin, tools.kube_router, ports, tools.dockerd, nodes, load)
             stage.update("waiting for the nodes")
-            cluster.wait_for_nodes(tools.bin)
+            cluster.wait_for_nodes()
             stage.result = result
 
     def plugins() -> None:
@@ -189,6 +190,7 @@ def _set_up(
             done = install(tools.pulumi, PULUMI_HOME, PYTHON, tools.pulumi_kubernetes, stage.update)
             stage.result = ", ".join(f"{each.name} {'official' if each.official else 'embedded'}" for each in done)
 
+    _wake(cluster.files.docker_socket)
     with ThreadPoolExecutor() as threads:
         steps = [threads.submit(step) for step in (start, plugins)]
         always, sources = catalogue.docker(tools), bases.sources()
@@ -201,13 +203,19 @@ def _set_up(
         for step in steps:
             step.result()
     with progress.stage("Load images") as stage, ThreadPoolExecutor() as threads:
-        for_pods = [threads.submit(load, socket) for socket in cluster.containerd_sockets()]
+        for_pods = [threads.submit(load, containerd) for containerd in cluster.containerd_sockets()]
         with contextlib.closing(_engine(docker_host, cluster.files.logs / "dockerd.log")) as client:
             for_builds = [archives[image.name] for image in always] + [bases.tagged(name, archives) for name in named]
             loaded = load_into_docker(client, for_builds)
         for on_node in for_pods:
             loaded += on_node.result()
         stage.result = f"{len(loaded)} loaded" if loaded else "there already"
+
+
+def _wake(listening: Path) -> None:
+    """Have the Docker Engine of a cluster that runs start, as its first client does: beside what comes before that."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as first:
+        first.connect(str(listening))
 
 
 def _engine(docker_host: str, log: Path) -> docker.DockerClient:

@@ -5,6 +5,7 @@ are installed, and nobody waits for a download again: `OfficialDownloads` tries 
 The one for Kubernetes is Pulumi's own everywhere: where it can't be downloaded, the toolchain has built it.
 """
 
+import functools
 import gzip
 import hashlib
 import http.client
@@ -21,7 +22,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,10 +262,10 @@ class OfficialDownloads:
         self._aside.plugin(name, version).rename(place)
 
 
-def archive(name: str, python: Path) -> bytes:
-    """The tarball of the resource plugin ``name``, run by ``python``: the same bytes for the same sources.
+def plugin_files(name: str, python: Path) -> dict[str, bytes]:
+    """What the resource plugin ``name``, run by ``python``, consists of, by path.
 
-    Holds an executable, as the engine wants it, and copies of its package and of `SHARED`, so that it outlives this
+    It is an executable, as the engine wants it, and copies of its package and of `SHARED`, so that it outlives this
     checkout.
     """
     executable = f"pulumi-resource-{name}"
@@ -274,6 +275,11 @@ def archive(name: str, python: Path) -> bytes:
     # Isolated: neither the user's PYTHONPATH nor packages in the home folder change what a plugin imports.
     files[executable] = f'#!/bin/sh\nexec {shlex.quote(str(python))} -I "${{0%/*}}" "$@"\n'.encode()
     files[MARKER] = _digest(files)
+    return files
+
+
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """A plugin's tarball: the same bytes for the same files."""
     buffer = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as compressed,
@@ -282,7 +288,7 @@ def archive(name: str, python: Path) -> bytes:
         for path, content in sorted(files.items()):
             member = tarfile.TarInfo(path)
             member.size = len(content)
-            member.mode = 0o755 if path == executable else 0o644
+            member.mode = 0o755 if content.startswith(b"#!") else 0o644
             tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 
@@ -296,12 +302,12 @@ def _install_resource_plugin(
         progress(f"looking for the official {name} plugin {version}")
         if _install_official(engine, name, version):
             return Installed(name, version, official=True, changed=True)
-    content, marker = archive(name, python), engine.plugin(name, version) / MARKER
-    if marker.is_file() and marker.read_bytes() == _marker_of(content):
+    files, marker = plugin_files(name, python), engine.plugin(name, version) / MARKER
+    if marker.is_file() and marker.read_bytes() == files[MARKER]:
         return Installed(name, version, official=False, changed=False)
     progress(f"installing the embedded {name} plugin {version}")
     with tempfile.NamedTemporaryFile(suffix=".tar.gz", dir=engine.home) as file:
-        file.write(content)
+        file.write(archive(files))
         file.flush()
         engine.install_file(name, version, Path(file.name))
     return Installed(name, version, official=False, changed=True)
@@ -339,7 +345,8 @@ def _answers(url: str) -> bool:
     """Whether a site can be reached, by the user's proxy where there is one; what it answers doesn't matter."""
     try:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - HTTP only
-        with urllib.request.build_opener().open(request, timeout=PROBE_TIMEOUT):
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=_trusted()))
+        with opener.open(request, timeout=PROBE_TIMEOUT):
             return True
     except urllib.error.HTTPError:
         return True
@@ -347,6 +354,12 @@ def _answers(url: str) -> bool:
         return isinstance(error.reason, ssl.SSLError)  # the engine may trust whom Python doesn't
     except (OSError, ValueError, http.client.HTTPException):
         return False
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """What the machine trusts; to read its certificates takes 50 ms."""
+    return ssl.create_default_context()
 
 
 def _install_language_host(engine: _Pulumi, python: Path, progress: Callable[[str], None]) -> Installed:
@@ -403,13 +416,6 @@ def _digest(files: dict[str, bytes]) -> bytes:
     for path, content in sorted(files.items()):
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
     return digest.hexdigest().encode()
-
-
-def _marker_of(content: bytes) -> bytes:
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        member = tar.extractfile(MARKER)
-        assert member is not None  # noqa: S101 (`archive` puts it there)
-        return member.read()
 
 
 def wanted_version(name: str, python: Path) -> str:

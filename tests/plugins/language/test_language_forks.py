@@ -65,7 +65,8 @@ def test_an_interrupt_while_it_starts_is_not_its_own(capfd: pytest.CaptureFixtur
 @pytest.fixture(params=["random"])
 def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The executable of a plugin; of another one where the test's parameter names it."""
-    with tarfile.open(fileobj=io.BytesIO(install.archive(request.param, PYTHON))) as tar:
+    packed = install.archive(install.plugin_files(request.param, PYTHON))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         unpack(tar, tmp_path)
     return tmp_path / f"pulumi-resource-{request.param}"
 

@@ -118,7 +118,7 @@ def test_another_interpreter_is_a_change(pulumi: Path, home: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("name", RESOURCES)
 def test_an_archive_runs_by_itself(tmp_path: Path, name: str) -> None:
-    with tarfile.open(fileobj=io.BytesIO(install.archive(name, PYTHON))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(install.archive(install.plugin_files(name, PYTHON)))) as tar:
         unpack(tar, tmp_path)
     launcher = tmp_path / f"pulumi-resource-{name}"
     with subprocess.Popen(
@@ -373,8 +373,9 @@ def test_what_the_engine_refuses_is_shown(home: Path, tmp_path: Path) -> None:
 
 
 def test_an_archive_is_the_same_each_time() -> None:
-    assert install.archive("docker", PYTHON) == install.archive("docker", PYTHON)
-    assert install.archive("docker", PYTHON) != install.archive("docker", Path("/another/python"))
+    files, others = (install.plugin_files("docker", python) for python in (PYTHON, Path("/another/python")))
+    assert install.archive(files) == install.archive(dict(reversed(files.items())))
+    assert install.archive(files) != install.archive(others)
 
 
 def test_an_engine_without_a_host_in_its_home_says_so(pulumi: Path, home: Path, tmp_path: Path) -> None:

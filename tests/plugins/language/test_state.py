@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.stack import backend_url
+from embedded.stack import STACK, Stack, backend_url, home
 from tests.plugins.language.project import Project
 
 PROGRAM = """
@@ -83,3 +83,41 @@ def test_it_has_the_outputs_of_components_though_no_step_follows_them(project: P
         project.up()
         [shop] = [each for each in project.resources() if each["type"] == "test:index:Shop"]
         assert shop["outputs"] == {"goods": number}
+
+
+def test_the_stack_is_selected_where_it_is_not(project: Project, tmp_path: Path) -> None:
+    state, log, program = tmp_path / "state", tmp_path / "log", tmp_path / "bin" / "pulumi"
+    state.mkdir()
+    log.touch()
+    program.parent.mkdir()
+    engine = shutil.which("pulumi", path=project.variables["PATH"])
+    program.write_text(f'#!/bin/sh\necho "$*" >>{log}\nexec {engine} "$@"\n')
+    program.chmod(0o755)
+    project.variables |= {
+        "PATH": f"{program.parent}:{project.variables['PATH']}",
+        "PULUMI_BACKEND_URL": backend_url(state / "pulumi"),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
+        "PULUMI_HOME": str(home(state)),
+    }
+    del project.variables["PULUMI_CONFIG_PASSPHRASE"]
+    dev = Stack(project.folder, state, project.variables)
+
+    def asked() -> list[str]:
+        """What Pulumi is asked to select it; it is, then."""
+        log.write_text("")
+        dev.select()
+        said = log.read_text().splitlines()
+        assert project.pulumi("stack", "--show-name").strip() == STACK
+        return said
+
+    select = [f"stack select {STACK} --create --non-interactive"]
+    assert asked() == select
+    assert asked() == []
+    project.pulumi("stack", "init", "another")
+    assert asked() == select
+    project.pulumi("stack", "rm", STACK, "--yes")
+    assert asked() == select
+    [record] = (home(state) / "workspaces").iterdir()
+    record.unlink()
+    assert asked() == select
+    assert asked() == []

@@ -168,6 +168,26 @@ def test_the_key_changes_with_everything_that_is_in_the_image(program: Path, tmp
     assert tool() == keys[0]
 
 
+def test_a_program_of_the_cache_is_told_by_its_file(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = image(program).key()
+    monkeypatch.setattr(paths, "CACHE", tmp_path)
+    inside = image(program).key()
+    assert inside != outside
+    read = program.read_bytes()
+    os.utime(program, (0, 0))
+    assert image(program).key() not in (inside, outside)
+    # Elsewhere it's the same: a folder of the cache is named by what it is made of.
+    program.write_bytes(b"?" * len(read))
+    os.utime(program, (0, 0))
+    again = image(program).key()
+    (tmp_path / "elsewhere").mkdir()
+    moved = program.rename(tmp_path / "elsewhere" / program.name)
+    monkeypatch.setattr(paths, "CACHE", tmp_path / "elsewhere")
+    assert image(moved).key() == again
+
+
 def test_archives_are_made_once(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
     progress = Progress(Console(file=(tmp_path / "out").open("w")))
