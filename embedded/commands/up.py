@@ -213,7 +213,7 @@ def _set_up(
 
 
 def _wake(listening: Path) -> None:
-    """Have the Docker Engine of a cluster that runs start, as its first client does: beside what comes before that."""
+    """Start the Docker Engine of a running cluster, as its first client would: it takes half a second to come up."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as first:
         first.connect(str(listening))
 

@@ -248,7 +248,7 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
 def _identity(source: Path | bytes) -> bytes:
     """What tells this content from another.
 
-    Of the toolchain's programs, more than a gigabyte, each of which is written once and never again, it's which file.
+    For the toolchain's programs, hundreds of megabytes that are written once and never again, it is which file it is.
     """
     if isinstance(source, Path) and source.is_relative_to(paths.CACHE):
         file = source.stat()
