@@ -22,6 +22,7 @@ SHOWS = (
     "certutil -d sql:$HOME/.pki/nssdb -A -n inspiration -t C,, -i inspiration-ca.pem",
     "pulumi preview --diff",
     "pulumi preview --policy-pack policy",
+    "pulumi logs decrypt --latest",
     "pulumi cancel",
 )
 """Run on the site by ``tests/e2e/test_readme.py``: they leave the stack as it is."""
