@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tests.charts import HOOK, served, write_chart
@@ -47,9 +46,9 @@ def configure(checkout: Checkout, **values: str) -> None:
 
 
 def ready(checkout: Checkout) -> int:
-    return int(
-        json.loads(checkout.kubectl("get", "deployment", "shop", "-n", "shop", "-o", "json"))["status"]["readyReplicas"]
-    )
+    """How many pods are ready; the status of their Deployment may be a little behind."""
+    jsonpath = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}"
+    return checkout.kubectl("get", "pods", "-n", "shop", "-o", jsonpath).split().count("True")
 
 
 def test_a_folder_of_the_project(undone: Checkout) -> None:
