@@ -177,11 +177,15 @@ def test_a_program_of_the_cache_is_told_by_its_file(
     assert inside != outside
     read = program.read_bytes()
     os.utime(program, (0, 0))
-    assert image(program).key() not in (inside, outside)
-    # Elsewhere it's the same: a folder of the cache is named by what it is made of.
+    again = image(program).key()
+    assert again not in (inside, outside)
+    program.write_bytes(read + b"?")
+    os.utime(program, (0, 0))
+    assert image(program).key() not in (again, inside, outside)
+    # It isn't read: a folder of the cache is named by what it is made of, and is the same wherever the cache is.
     program.write_bytes(b"?" * len(read))
     os.utime(program, (0, 0))
-    again = image(program).key()
+    assert image(program).key() == again
     (tmp_path / "elsewhere").mkdir()
     moved = program.rename(tmp_path / "elsewhere" / program.name)
     monkeypatch.setattr(paths, "CACHE", tmp_path / "elsewhere")
