@@ -5,9 +5,9 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_tls as tls
-from pulumi_kubernetes.core.v1 import Secret
 
 from components.certificate_authority_options import CertificateAuthorityOptions
+from components.kinds import Secret
 from components.manifests import Manifest, encoded, metadata
 
 DAY = 24
@@ -119,7 +119,7 @@ class CertificateAuthority(pulumi.ComponentResource):
         chain = pulumi.Output.concat(leaf.cert_pem, self.certificate)
         authority = self.certificate if args.get("peers") else None
         stored = Secret(f"{name}-secret", **secret(args, chain, key.private_key_pem_pkcs8, authority), opts=opts)
-        return Certificate(leaf.cert_pem, stored.metadata.name)
+        return Certificate(leaf.cert_pem, stored.metadata["name"])
 
     def delegate(self, name: str, args: SecretArgs, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
         """Put the authority itself into a Secret, for a program of the cluster that issues certificates in its name.
@@ -134,7 +134,7 @@ class CertificateAuthority(pulumi.ComponentResource):
         Returns:
             Name of the Secret; known once it exists.
         """
-        return Secret(name, **secret(args, self.certificate, self._key), opts=opts).metadata.name
+        return Secret(name, **secret(args, self.certificate, self._key), opts=opts).metadata["name"]
 
 
 def secret(

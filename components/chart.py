@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace
-from pulumi_kubernetes.helm import v3 as helm
 from pulumi_kubernetes.helm.v4 import Chart
 
 from components.addons.addon import Context, O
 from components.chart_objects import forced, sealed
 from components.chart_options import ChartOptions, PodSecurity
+from components.kinds import Namespace
 from components.manifests import Manifest, namespace_args
 
 
@@ -73,7 +72,7 @@ class ChartAddon(pulumi.ComponentResource):
             name, options.chart, options.version, options.repository, crds=options.crds, hooks=options.hooks
         )
         product = Product(options.namespace, options.pod_security, {"chart": release})
-        ns = declare_namespace(name, product, self).metadata.name
+        ns = declare_namespace(name, product, self).metadata["name"]
         chosen = options.values if values is None else values
         self.namespace = install(name, product, ns, {"chart": chosen}, self, after)
         self.register_outputs({"namespace": self.namespace})
@@ -97,7 +96,7 @@ class Charts(pulumi.ComponentResource, Generic[O]):
         super().__init__(f"inspiration:index:{type(self).__name__}", name, None, opts)
         self.name = name
         product = context.located(self.product)
-        ns = declare_namespace(name, product, self, self.labels).metadata.name
+        ns = declare_namespace(name, product, self, self.labels).metadata["name"]
         chosen = self.values(options, context, ns)
         self.namespace = install(name, product, ns, chosen, self, self.after)
         self.register_outputs(self.results(options, context))
@@ -182,7 +181,9 @@ def _release(
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Resource:
     """Declare a release of Helm's, which keeps as many revisions, and forgets as many values, as `helm upgrade`."""
-    return helm.Release(
+    from pulumi_kubernetes.helm.v3 import Release as HelmRelease  # which takes 50 ms, and few stacks have one
+
+    return HelmRelease(
         name,
         **_described(release, ns, values),
         max_history=10,

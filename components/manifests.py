@@ -1,8 +1,7 @@
 """What the Kubernetes objects of all components have in common.
 
-Objects are plain dicts that are the keyword arguments of a typed resource. So the names of the outermost fields are
-Python's (``role_ref``); all inside are the API's own (``matchLabels``), as in Kubernetes' documentation. Values may be
-Pulumi Inputs.
+Objects are plain dicts, the keyword arguments of their resources (`components.kinds`). The names of all fields are the
+API's own, as in Kubernetes' documentation. Values may be Pulumi Inputs.
 """
 
 import base64
@@ -13,7 +12,7 @@ from typing import Any, TypeAlias
 import pulumi
 
 Manifest: TypeAlias = dict[str, Any]
-"""A Kubernetes object without ``apiVersion`` and ``kind``, which the typed resource adds, or a part of one."""
+"""A Kubernetes object without ``apiVersion`` and ``kind``, which its resource adds, or a part of one."""
 
 NON_ROOT = 65532
 """User and group of the containers: the ``nonroot`` user of the distroless images."""
@@ -143,14 +142,14 @@ def encoded(files: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Output[s
 
 def service_account(name: str, ns: Any, component: str) -> Manifest:
     """Return a ServiceAccount whose token is mounted only in the pods that ask for it."""
-    return {"metadata": metadata(name, ns, component), "automount_service_account_token": False}
+    return {"metadata": metadata(name, ns, component), "automountServiceAccountToken": False}
 
 
 def binding(meta: Manifest, role_kind: str, role: Any, account: Any, ns: Any) -> Manifest:
     """Return the RoleBinding or ClusterRoleBinding of a ``role_kind`` to the ServiceAccount ``account`` in ``ns``."""
     return {
         "metadata": meta,
-        "role_ref": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": ns}],
     }
 

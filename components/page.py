@@ -2,9 +2,9 @@
 
 import pulumi
 import pulumi_random as random
-from pulumi_kubernetes.core.v1 import Service
 
 from components.ingress import IngressArgs
+from components.kinds import Service
 from components.manifests import Manifest, internal_service, metadata
 from components.tls_passthrough import TlsPassthroughIngress
 
@@ -49,7 +49,7 @@ def expose(
         {
             "host": host,
             "namespace": ns,
-            "service": service.metadata.name,
+            "service": service.metadata["name"],
             "port": 443,
             "component": app,
             "ingress_class": ingress.class_name,

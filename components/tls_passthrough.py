@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
 
 from components.ingress import GATEWAY_API, Gateway, Strategy
+from components.kinds import Ingress, IngressClass, KubernetesObject
 from components.manifests import INGRESS_TIMEOUT, Manifest, metadata
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -72,7 +71,7 @@ class TlsPassthroughIngress(pulumi.ComponentResource):
         else:
             ingress_class = IngressClass.get(f"{name}-class", args["ingress_class"], child)
             # Which kind of object it will be depends on what is read, in a preview as well: it isn't unknown there.
-            ingress_class.spec.controller.apply(
+            ingress_class.spec["controller"].apply(
                 lambda known: DECLARE[chosen(strategy, known)](name, args, known, child)
             )
         self.register_outputs({})
@@ -132,11 +131,11 @@ def declare_haproxy(name: str, args: TlsPassthroughIngressArgs, controller: str,
 
 def declare_traefik(name: str, args: TlsPassthroughIngressArgs, _controller: str, opts: pulumi.ResourceOptions) -> None:
     """Declare Traefik's own kinds, which its chart and MicroK8s' and k3s' addons install."""
-    CustomResource(f"{name}-tcp", **ingress_route_tcp(args), opts=opts)
-    middleware = CustomResource(f"{name}-https", **redirect_middleware(args), opts=opts)
+    KubernetesObject(f"{name}-tcp", **ingress_route_tcp(args), opts=opts)
+    middleware = KubernetesObject(f"{name}-https", **redirect_middleware(args), opts=opts)
     # Its reference to the Middleware is a plain name: an IngressRoute that comes first would fail for a moment.
     after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[middleware]))
-    CustomResource(f"{name}-http", **ingress_route(args), opts=after)
+    KubernetesObject(f"{name}-http", **ingress_route(args), opts=after)
 
 
 def declare_gateway(name: str, args: TlsPassthroughIngressArgs, opts: pulumi.ResourceOptions) -> None:
@@ -144,8 +143,8 @@ def declare_gateway(name: str, args: TlsPassthroughIngressArgs, opts: pulumi.Res
     gateway = args.get("gateway")
     if gateway is None:
         raise ValueError("the strategy gateway needs a gateway")
-    CustomResource(f"{name}-tls", **tls_route(args, gateway), opts=opts)
-    CustomResource(f"{name}-http", **http_route(args, gateway), opts=opts)
+    KubernetesObject(f"{name}-tls", **tls_route(args, gateway), opts=opts)
+    KubernetesObject(f"{name}-http", **http_route(args, gateway), opts=opts)
 
 
 DECLARE: Mapping[Strategy, Callable[[str, TlsPassthroughIngressArgs, str, pulumi.ResourceOptions], None]] = {
@@ -198,7 +197,7 @@ def ingress_route_tcp(args: TlsPassthroughIngressArgs) -> Manifest:
     # By way of the Service itself, which doesn't lead to pods that end.
     service = {"name": args["service"], "port": args["port"], "nativeLB": True}
     return {
-        "api_version": "traefik.io/v1alpha1",
+        "apiVersion": "traefik.io/v1alpha1",
         "kind": "IngressRouteTCP",
         "metadata": meta(args),
         "spec": {
@@ -212,7 +211,7 @@ def ingress_route_tcp(args: TlsPassthroughIngressArgs) -> Manifest:
 def redirect_middleware(args: TlsPassthroughIngressArgs) -> Manifest:
     """Return Traefik's redirect to HTTPS."""
     return {
-        "api_version": "traefik.io/v1alpha1",
+        "apiVersion": "traefik.io/v1alpha1",
         "kind": "Middleware",
         "metadata": meta(args),
         "spec": {"redirectScheme": {"scheme": "https", "port": str(args.get("https_port", 443)), "permanent": True}},
@@ -229,7 +228,7 @@ def ingress_route(args: TlsPassthroughIngressArgs) -> Manifest:
         "services": [{"kind": "TraefikService", "name": "noop@internal"}],
     }
     return {
-        "api_version": "traefik.io/v1alpha1",
+        "apiVersion": "traefik.io/v1alpha1",
         "kind": "IngressRoute",
         "metadata": meta(args),
         "spec": {"entryPoints": ["web"], "routes": [route]},
@@ -242,7 +241,7 @@ def tls_route(args: TlsPassthroughIngressArgs, gateway: str) -> Manifest:
     Source: https://gateway-api.sigs.k8s.io/api-types/tlsroute/
     """
     return {
-        "api_version": GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "TLSRoute",
         "metadata": meta(args),
         "spec": {
@@ -258,7 +257,7 @@ def http_route(args: TlsPassthroughIngressArgs, gateway: str) -> Manifest:
     target = {"scheme": "https", "port": args.get("https_port", 443), "statusCode": 301}
     redirect = {"type": "RequestRedirect", "requestRedirect": target}
     return {
-        "api_version": GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": meta(args),
         "spec": {

@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 
 import pulumi
 from pulumi import ErrorHook, ErrorHookArgs, ResourceHookBinding
-from pulumi_kubernetes.apiextensions import CustomResource
 
+from components.kinds import KubernetesObject
 from components.manifests import Manifest, metadata
 
 DEADLINE = "90s"
@@ -40,7 +40,7 @@ def issue(
     awaited = pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=DEADLINE, update=DEADLINE))
     if ask is not None:
         awaited.hooks = ResourceHookBinding(on_error=[ErrorHook(f"{name}-acme", _explained(name, ask))])
-    certificate = CustomResource(
+    certificate = KubernetesObject(
         f"{name}-acme", **certificate_args(name, ns, hosts, issuer), opts=pulumi.ResourceOptions.merge(child, awaited)
     )
     return certificate.id.apply(lambda _: secret_name(name))
@@ -60,7 +60,7 @@ def certificate_args(name: str, ns: pulumi.Input[str], hosts: Sequence[str], iss
     Source: https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.Certificate
     """
     return {
-        "api_version": "cert-manager.io/v1",
+        "apiVersion": "cert-manager.io/v1",
         "kind": "Certificate",
         "metadata": {**metadata(name, ns, "site"), "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {

@@ -7,11 +7,9 @@ from typing import TypeAlias
 
 import bcrypt
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.core.v1 import Secret
-from pulumi_kubernetes.networking.v1 import IngressClass
 
 from components.ingress import IngressArgs, Strategy
+from components.kinds import IngressClass, KubernetesObject, Secret
 from components.manifests import Manifest, metadata, opaque_secret
 from components.site.options import BasicAuth
 from components.tls_passthrough import DEAF, HAPROXY_PREFIXES, STRATEGIES, family
@@ -55,9 +53,9 @@ def protect(
     def declare(controller: str) -> None:
         strategy = told_by(name, controller, ingress.options.passthrough)
         prefix = HAPROXY_PREFIXES.get(family(controller), HAPROXY) if strategy == "haproxy" else NGINX
-        held = Secret(f"{name}-auth", **secret(name, ns, auth, by_user=prefix == HAPROXY), opts=child).metadata.name
+        held = Secret(f"{name}-auth", **secret(name, ns, auth, by_user=prefix == HAPROXY), opts=child).metadata["name"]
         if strategy == "traefik":
-            made = CustomResource(f"{name}-auth-middleware", **middleware(name, ns, held), opts=child)
+            made = KubernetesObject(f"{name}-auth-middleware", **middleware(name, ns, held), opts=child)
             names = pulumi.Output.all(ns, made.id)
             reference = names.apply(lambda known: f"{known[0]}-{secret_name(name)}@kubernetescrd")
             declare_ingress({MIDDLEWARES: reference})
@@ -69,7 +67,7 @@ def protect(
     else:
         ingress_class = IngressClass.get(f"{name}-class", ingress.class_name, child)
         # What it will be depends on what is read, in a preview as well: it isn't unknown there.
-        ingress_class.spec.controller.apply(declare)
+        ingress_class.spec["controller"].apply(declare)
 
 
 def told_by(name: str, controller: str, passthrough: Strategy) -> Strategy:
@@ -145,7 +143,7 @@ def middleware(name: str, ns: pulumi.Input[str], held: pulumi.Input[str]) -> Man
     Source: https://doc.traefik.io/traefik/reference/routing-configuration/http/middlewares/basicauth/
     """
     return {
-        "api_version": "traefik.io/v1alpha1",
+        "apiVersion": "traefik.io/v1alpha1",
         "kind": "Middleware",
         "metadata": metadata(secret_name(name), ns, "site", name),
         # The password is for Traefik only.

@@ -6,11 +6,19 @@ from dataclasses import replace
 from typing import NotRequired, Protocol, TypedDict
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
+from components.kinds import (
+    CronJob,
+    Deployment,
+    HorizontalPodAutoscaler,
+    Namespace,
+    NetworkPolicy,
+    PersistentVolumeClaim,
+    PodDisruptionBudget,
+    Secret,
+    Service,
+    ServiceAccount,
+)
 from components.manifests import (
     SKIP_AWAIT,
     Manifest,
@@ -101,7 +109,7 @@ class Site(pulumi.ComponentResource):
         namespace = Namespace(
             f"{name}-namespace", **namespace_args(args.get("namespace", name), "site", "restricted"), opts=child
         )
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         account = ServiceAccount(f"{name}-account", **service_account(name, ns, "site"), opts=child)
         databases = args.get("databases")
         database = databases.namespace if databases else None
@@ -117,13 +125,13 @@ class Site(pulumi.ComponentResource):
             # A changed value is a new Secret under a new name, so that the pods are renewed.
             anew = pulumi.ResourceOptions(parent=self, replace_on_changes=["data"])
             held = Secret(f"{name}-env", **secret_environment(name, ns, options), opts=anew)
-            secrets |= dict.fromkeys(options.secret_env, held.metadata.name)
+            secrets |= dict.fromkeys(options.secret_env, held.metadata["name"])
         if options.database and databases:
             secrets[DATABASE_URL] = databases.database(name, ns, child)
         pods = Pods(
             name=name,
             namespace=ns,
-            account=account.metadata.name,
+            account=account.metadata["name"],
             image=args["image"],
             release=args.get("recorded", {}),
             secrets=secrets,
@@ -132,17 +140,12 @@ class Site(pulumi.ComponentResource):
             },
         )
         deployment = self._deploy(f"{name}-deployment", pods, options, policy)
-        # These two take 30 ms to import, and most sites have neither.
         if options.autoscale:
-            from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
-
-            scaled = deployment.metadata.name
+            scaled = deployment.metadata["name"]
             HorizontalPodAutoscaler(
                 f"{name}-autoscaler", **autoscaler_args(name, ns, scaled, options.autoscale), opts=child
             )
         if options.jobs:
-            from pulumi_kubernetes.batch.v1 import CronJob
-
             confined = NetworkPolicy(
                 f"{name}-jobs-policy",
                 **job_policy(name, ns, options, database, peers),
@@ -166,7 +169,7 @@ class Site(pulumi.ComponentResource):
         if newer := args.get("canary"):
             apart = network_policy(canary_name(name), ns, options, args["ingress"].peer, (), database, peers)
             canary = self._canary(pods, newer, options, apart)
-        url = route(name, ns, service.metadata.name, options, args, child, canary)
+        url = route(name, ns, service.metadata["name"], options, args, child, canary)
         answered = args.get("answered")
         if answered and not pulumi.runtime.is_dry_run():
             url = pulumi.Output.all(url, deployment.id).apply(lambda known: _once(answered, options, str(known[0])))
@@ -201,7 +204,7 @@ class Site(pulumi.ComponentResource):
             **internal_service(annotated(metadata(name, stable.namespace, CANARY), SKIP_AWAIT), name, "http", 80),
             opts=child,
         )
-        return self._deploy(f"{prefix}-deployment", pods, canary_options(options), confined, service).metadata.name
+        return self._deploy(f"{prefix}-deployment", pods, canary_options(options), confined, service).metadata["name"]
 
     def _claim(
         self, name: str, ns: pulumi.Input[str], volume: Volume, default: pulumi.Input[str] | None
@@ -211,7 +214,7 @@ class Site(pulumi.ComponentResource):
         made = PersistentVolumeClaim(
             f"{name}-{volume.name}-volume", **claim_args(name, ns, volume, default), opts=child
         )
-        return made.metadata.name
+        return made.metadata["name"]
 
 
 async def _once(answered: Callable[[SiteOptions], None], options: SiteOptions, url: str) -> str:

@@ -8,9 +8,9 @@ from itertools import groupby
 from operator import attrgetter
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.ingress import GATEWAY_API, Gateway, IngressOptions
+from components.kinds import KubernetesObject
 from components.manifests import Manifest, metadata
 from components.options import shortened
 from components.site.options import Redirect, SiteOptions
@@ -53,20 +53,20 @@ def declare(
     """
     parent, everywhere = gateway.reference, [gateway.reference]
     if certificate is not None:
-        own = CustomResource(f"{name}-gateway", **https_gateway(name, ns, certificate, gateway), opts=child)
+        own = KubernetesObject(f"{name}-gateway", **https_gateway(name, ns, certificate, gateway), opts=child)
         parent = {"name": own.id.apply(lambda _: name)}
         everywhere.append(parent)
         to_https = http_route(f"{name}-https", name, ns, [gateway.reference], options.all_hosts, [moved(True, ports)])
-        CustomResource(f"{name}-https-route", **to_https, opts=child)
+        KubernetesObject(f"{name}-https-route", **to_https, opts=child)
     for target, hosts in by_target(options.redirects):
         leads = shortened(f"{name}-to-{target}", LONGEST_NAME)
         rule = moved(certificate is not None, ports, target)
-        CustomResource(
+        KubernetesObject(
             f"{name}-to-{target}-route", **http_route(leads, name, ns, everywhere, hosts, [rule]), opts=child
         )
     rule = {"matches": [{"path": {"type": "PathPrefix", "value": options.path}}], "backendRefs": list(backends)}
     made = http_route(name, name, ns, [parent], options.all_hosts, [rule])
-    return CustomResource(f"{name}-route", **made, opts=child)
+    return KubernetesObject(f"{name}-route", **made, opts=child)
 
 
 def backend(service: pulumi.Input[str], weight: int = 1) -> Manifest:
@@ -103,7 +103,7 @@ def http_route(
 ) -> Manifest:
     """Return the HTTPRoute called ``route`` of the site ``name``."""
     return {
-        "api_version": GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": {**metadata(route, ns, "site", name), "annotations": dict(ACCEPTED)},
         "spec": {"parentRefs": list(parents), "hostnames": list(hosts), "rules": list(rules)},
@@ -125,7 +125,7 @@ def https_gateway(name: str, ns: pulumi.Input[str], certificate: pulumi.Input[st
         "tls": {"mode": "Terminate", "certificateRefs": [{"name": certificate}]},
     }
     return {
-        "api_version": GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "Gateway",
         "metadata": metadata(name, ns, "site"),
         "spec": {"gatewayClassName": gateway.class_name, "listeners": [listener]},

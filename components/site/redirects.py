@@ -8,12 +8,9 @@ default, in Traefik's ingress-nginx mode as well. So the answer is that of a sma
 from collections.abc import Sequence
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Service
-from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.ingress import IngressArgs
+from components.kinds import ConfigMap, Deployment, Ingress, NetworkPolicy, PodDisruptionBudget, Service
 from components.manifests import (
     CONTAINER_SECURITY,
     DELETED_IN_BACKGROUND,
@@ -76,7 +73,7 @@ def redirect(
     policy = NetworkPolicy(f"{resource}-policy", **network_policy(app, ns, ingress.namespace), opts=child)
     deployment = Deployment(
         f"{resource}-deployment",
-        **deployment_args(app, ns, config.metadata.name, configured),
+        **deployment_args(app, ns, config.metadata["name"], configured),
         # No pod runs before the policy that confines it.
         opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
     )
@@ -89,7 +86,7 @@ def redirect(
     hosts = [each.from_ for each in redirects]
     return Ingress(
         f"{resource}-ingress",
-        **ingress_args(app, ns, hosts, service.metadata.name, certificate, ingress.class_name),
+        **ingress_args(app, ns, hosts, service.metadata["name"], certificate, ingress.class_name),
         opts=child,
     )
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi_kubernetes.networking.v1 import Ingress
 
 from components.certificate_authority import CertificateAuthority
 from components.ingress import IngressArgs
+from components.kinds import Ingress
 from components.manifests import INGRESS_TIMEOUT, Manifest, metadata
 from components.site.acme import Ask, issue
 from components.site.basic_auth import Annotations, protect

@@ -54,6 +54,7 @@ class Resource:
     dependencies: frozenset[str]
     property_dependencies: dict[str, frozenset[str]]
     inputs: dict[str, Any]
+    secret_outputs: frozenset[str]
     read: bool = False
 
     @property
@@ -139,6 +140,8 @@ class Cloud(mocks.Mocks):
             return args.resource_id, {"spec": {"clusterIP": "10.96.0.1"}}
         if args.typ.endswith(":IngressClass") and args.resource_id:
             return args.resource_id, {"spec": {"controller": self.controller}}
+        if args.typ.startswith("kubernetes:") and (metadata := args.inputs.get("metadata")):
+            metadata.setdefault("name", f"{args.name}-6d8c2f1a")  # which the provider gives, in a preview as well
         if self.preview:
             # As a provider answers for what doesn't exist yet: the inputs, and neither an id nor a digest.
             return "", args.inputs
@@ -180,6 +183,7 @@ class RecordingMonitor(mocks.MockMonitor):
             dependencies=frozenset(request.dependencies),
             property_dependencies={name: urns for name, urns in edges.items() if urns},
             inputs=rpc.deserialize_properties(inputs, keep_unknowns=True),
+            secret_outputs=frozenset(request.additionalSecretOutputs),
             read=read,
         )
 

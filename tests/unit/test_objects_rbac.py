@@ -20,7 +20,7 @@ def options(**people: Any) -> RbacOptions:
 def bound(bindings: dict[str, dict[str, Any]]) -> dict[str, tuple[str, str | None, list[dict[str, str]]]]:
     """Role, namespace and subjects of each binding."""
     return {
-        name: (each["role_ref"]["name"], each["metadata"].get("namespace"), each["subjects"])
+        name: (each["roleRef"]["name"], each["metadata"].get("namespace"), each["subjects"])
         for name, each in bindings.items()
     }
 

@@ -4,11 +4,11 @@ import base64
 from collections.abc import Mapping
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.addons.addon import Context
 from components.addons.cert import NAMESPACE, AcmeOptions, CertOptions
 from components.chart import Product, Release, declare_namespace, install
+from components.kinds import KubernetesObject
 from components.manifests import Manifest, metadata
 
 VERSION = "v1.21.2"
@@ -41,17 +41,17 @@ class Cert(pulumi.ComponentResource):
         super().__init__("inspiration:index:Cert", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         product = context.located(PRODUCT)
-        ns = declare_namespace(name, product, self).metadata.name
+        ns = declare_namespace(name, product, self).metadata["name"]
         key = context.authority.delegate(
             f"{name}-authority",
             {"secret_name": f"{ISSUER}-key", "namespace": ns, "component": "cert"},
             child,
         )
         ready = install(name, product, ns, {"chart": values()}, self)
-        issuers = {ISSUER: CustomResource(f"{name}-issuer", **ca_issuer(_after(key, ready)), opts=child)}
+        issuers = {ISSUER: KubernetesObject(f"{name}-issuer", **ca_issuer(_after(key, ready)), opts=child)}
         if acme := options.acme:
             shown_by = _after(context.ingress.class_name, ready)
-            issuers[ACME_ISSUER] = CustomResource(f"{name}-acme-issuer", **acme_issuer(acme, shown_by), opts=child)
+            issuers[ACME_ISSUER] = KubernetesObject(f"{name}-acme-issuer", **acme_issuer(acme, shown_by), opts=child)
             self.acme_issuer = issuers[ACME_ISSUER].id.apply(lambda _: ACME_ISSUER)
         made = pulumi.Output.all(*(issuer.id for issuer in issuers.values()))
         self.issuers = made.apply(lambda _: list(issuers))
@@ -120,7 +120,7 @@ def acme_issuer(acme: AcmeOptions, ingress_class: pulumi.Input[str]) -> Manifest
 
 def _issuer(name: str, spec: Manifest) -> Manifest:
     return {
-        "api_version": "cert-manager.io/v1",
+        "apiVersion": "cert-manager.io/v1",
         "kind": "ClusterIssuer",
         "metadata": metadata(name, None, "cert", NAMESPACE),
         "spec": spec,

@@ -1,14 +1,19 @@
 """The dashboard: a page that shows what runs in the cluster, to those who sign in."""
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import Namespace, Secret, ServiceAccount
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 
 from components.addons.addon import Context
 from components.addons.dashboard import NAMESPACE, DashboardOptions, headlamp, kube_web_view
 from components.cluster_view import cluster_view
+from components.kinds import (
+    ClusterRole,
+    ClusterRoleBinding,
+    Deployment,
+    Namespace,
+    NetworkPolicy,
+    Secret,
+    ServiceAccount,
+)
 from components.manifests import (
     DELETED_IN_BACKGROUND,
     POD_SECURITY,
@@ -49,9 +54,9 @@ class Dashboard(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "dashboard", "restricted"), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         account = ServiceAccount(f"{name}-account", **service_account(NAME, ns, "dashboard"), opts=child)
-        bindings = self._bind(name, options.access, account.metadata.name, ns)
+        bindings = self._bind(name, options.access, account.metadata["name"], ns)
         certificate = context.authority.issue(
             f"{name}-tls",
             {"hosts": [options.host], "secret_name": TLS_SECRET, "namespace": ns, "component": "dashboard"},
@@ -60,7 +65,7 @@ class Dashboard(pulumi.ComponentResource):
         if options.kind == "headlamp":
             # What signs in is the token of the account above. The pod that passes it on has an account without rights.
             pods = ServiceAccount(f"{name}-headlamp", **service_account("headlamp", ns, "dashboard"), opts=child)
-            pod = headlamp.pod(pods.metadata.name, certificate.secret)
+            pod = headlamp.pod(pods.metadata["name"], certificate.secret)
             contents = [certificate.pem]
             self.login = {"command": headlamp.token_command(NAME, NAMESPACE)}
         else:
@@ -69,7 +74,7 @@ class Dashboard(pulumi.ComponentResource):
             stored = Secret(
                 f"{name}-caddy", **opaque_secret("caddy", ns, "dashboard", {"Caddyfile": caddyfile}), opts=child
             )
-            pod = kube_web_view.pod(account.metadata.name, certificate.secret, stored.metadata.name)
+            pod = kube_web_view.pod(account.metadata["name"], certificate.secret, stored.metadata["name"])
             contents = [certificate.pem, caddyfile]
             self.login = {"user": kube_web_view.USER, "password": pulumi.Output.secret(password.result)}
         # A program that has read its certificate keeps it: a renewed one needs new pods. What is hashed is no secret.
@@ -101,7 +106,7 @@ class Dashboard(pulumi.ComponentResource):
             return [bind("admin", "cluster-admin")]
         meta = metadata(f"{NAME}-view-cluster", None, "dashboard", NAME)
         role = ClusterRole(f"{name}-role", **cluster_view(meta), opts=child)
-        return [bind("view", "view"), bind("view-cluster", role.metadata.name)]
+        return [bind("view", "view"), bind("view-cluster", role.metadata["name"])]
 
 
 def deployment_args(ns: pulumi.Input[str], annotations: pulumi.Input[dict[str, str]], pod: Manifest) -> Manifest:

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Service, ServiceAccount
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 
 from components.addons.dns import NAMESPACE, PORT, DnsOptions
+from components.kinds import (
+    ClusterRole,
+    ClusterRoleBinding,
+    ConfigMap,
+    Deployment,
+    PodDisruptionBudget,
+    Service,
+    ServiceAccount,
+)
 from components.manifests import (
     CONTAINER_SECURITY,
     DELETED_IN_BACKGROUND,
@@ -46,8 +51,8 @@ class Dns(pulumi.ComponentResource):
             **binding(
                 metadata("system:coredns", None, "dns", "coredns"),
                 "ClusterRole",
-                role.metadata.name,
-                account.metadata.name,
+                role.metadata["name"],
+                account.metadata["name"],
                 NAMESPACE,
             ),
             opts=child,
@@ -58,7 +63,7 @@ class Dns(pulumi.ComponentResource):
         )
         deployment = Deployment(
             f"{name}-deployment",
-            **deployment_args(config.metadata.name, account.metadata.name, options.replicas or 1, configured),
+            **deployment_args(config.metadata["name"], account.metadata["name"], options.replicas or 1, configured),
             # Without its rights CoreDNS isn't ready; Pulumi can't see that from the fields.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[cluster_role_binding]),
         )
@@ -76,7 +81,7 @@ class Dns(pulumi.ComponentResource):
     def _conventional_cluster_ip(self, name: str) -> pulumi.Output[str]:
         """Read the Service ``kubernetes``, which holds the first address of the Service range."""
         api = Service.get(f"{name}-kubernetes", "default/kubernetes", pulumi.ResourceOptions(parent=self))
-        return api.spec.apply(lambda spec: tenth_address(str(spec.cluster_ip)))
+        return api.spec.apply(lambda spec: tenth_address(str(spec["clusterIP"])))
 
 
 def tenth_address(first: str) -> str:

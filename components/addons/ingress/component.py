@@ -4,13 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import DaemonSet
-from pulumi_kubernetes.core.v1 import Namespace, Service, ServiceAccount
-from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 
 from components.addons.ingress import DEFINITIONS, NAMESPACE, IngressControllerOptions, NodePorts, gateway
 from components.ingress import Gateway, IngressOptions
+from components.kinds import (
+    ClusterRole,
+    ClusterRoleBinding,
+    CustomResourceDefinition,
+    DaemonSet,
+    Ingress,
+    IngressClass,
+    KubernetesObject,
+    Namespace,
+    Service,
+    ServiceAccount,
+)
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -75,20 +83,22 @@ class IngressController(pulumi.ComponentResource):
         # Host ports are what Pod Security calls privileged; everything else about these pods is restricted.
         level = "restricted" if node_ports else "privileged"
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "ingress", level), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         account = ServiceAccount(f"{name}-account", **service_account(NAME, ns, "ingress"), opts=child)
         routes = ingress.by_addons_gateway
         role = ClusterRole(f"{name}-role", **cluster_role(routes=routes), opts=child)
         cluster_role_binding = ClusterRoleBinding(
             f"{name}-binding",
-            **binding(metadata(NAME, None, "ingress"), "ClusterRole", role.metadata.name, account.metadata.name, ns),
+            **binding(
+                metadata(NAME, None, "ingress"), "ClusterRole", role.metadata["name"], account.metadata["name"], ns
+            ),
             opts=child,
         )
         ingress_class = IngressClass(f"{name}-class", **nginx_class(ingress.class_name), opts=child)
         probed = Service(f"{name}-itself", **probed_service(ns), opts=child)
         startup = Ingress(
             f"{name}-startup",
-            **startup_ingress(ns, ingress_class.metadata.name, probed.metadata.name),
+            **startup_ingress(ns, ingress_class.metadata["name"], probed.metadata["name"]),
             opts=child,
         )
         needed: list[pulumi.Resource] = [cluster_role_binding, startup]
@@ -98,7 +108,7 @@ class IngressController(pulumi.ComponentResource):
             needed += declared
         controller = DaemonSet(
             f"{name}-daemonset",
-            **daemon_set(ns, account.metadata.name, ingress, tracing_endpoint, on_host=not node_ports),
+            **daemon_set(ns, account.metadata["name"], ingress, tracing_endpoint, on_host=not node_ports),
             opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
         )
         answering: list[pulumi.CustomResource] = [controller]
@@ -114,7 +124,7 @@ class IngressController(pulumi.ComponentResource):
             """Return ``value`` when the controller answers."""
             return pulumi.Output.all(value, *(each.id for each in answering)).apply(lambda values: str(values[0]))
 
-        self.class_name = known(ingress_class.metadata.name)
+        self.class_name = known(ingress_class.metadata["name"])
         self.namespace = ns
         if attached:
             self.gateway = replace(attached, namespace=known(ns))
@@ -124,18 +134,15 @@ class IngressController(pulumi.ComponentResource):
         self, name: str, ns: pulumi.Input[str], published: Callable[[str], str] | None
     ) -> tuple[list[pulumi.Resource], Gateway]:
         """Declare the Gateway that the sites' routes attach to; return what Traefik needs for it, and it."""
-        from pulumi_kubernetes.apiextensions import CustomResource
-        from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
-
         child = pulumi.ResourceOptions(parent=self)
         found = gateway.definitions(published(DEFINITIONS)) if published else ()
         defined = [CustomResourceDefinition(f"{name}-{plural}", **each, opts=child) for plural, each in found]
         after = pulumi.ResourceOptions(parent=self, depends_on=defined)
-        gateway_class = CustomResource(f"{name}-gateway-class", **gateway.gateway_class(), opts=after)
+        gateway_class = KubernetesObject(f"{name}-gateway-class", **gateway.gateway_class(), opts=after)
         class_name = gateway_class.id.apply(lambda _: gateway.NAME)
-        made = CustomResource(f"{name}-gateway", **gateway.gateway(ns, class_name), opts=after)
+        made = KubernetesObject(f"{name}-gateway", **gateway.gateway(ns, class_name), opts=after)
         parent = made.id.apply(lambda _: gateway.NAME)
-        route = CustomResource(f"{name}-startup-route", **gateway.startup_route(ns, parent, STARTUP_HOST), opts=after)
+        route = KubernetesObject(f"{name}-startup-route", **gateway.startup_route(ns, parent, STARTUP_HOST), opts=after)
         return [*defined, route], Gateway(ns, parent, class_name, gateway.HTTPS_PORT)
 
 

@@ -56,7 +56,7 @@ def definitions(text: str) -> Iterator[tuple[str, Manifest]]:
 def gateway_class() -> Manifest:
     """Return the GatewayClass of Traefik."""
     return {
-        "api_version": GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "GatewayClass",
         "metadata": metadata(NAME, None, "ingress"),
         "spec": {"controllerName": CONTROLLER},
@@ -72,7 +72,7 @@ def gateway(ns: pulumi.Input[str], class_name: pulumi.Input[str]) -> Manifest:
         "allowedRoutes": {"namespaces": {"from": "All"}},
     }
     return {
-        "api_version": GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "Gateway",
         "metadata": metadata(NAME, ns, "ingress"),
         "spec": {"gatewayClassName": class_name, "listeners": [listener]},
@@ -83,7 +83,7 @@ def startup_route(ns: pulumi.Input[str], parent: pulumi.Input[str], host: str) -
     """Return the route that each Traefik is asked for until it has read it, and all others with it."""
     ping = {"group": "traefik.io", "kind": "TraefikService", "name": "ping@internal"}
     return {
-        "api_version": GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": metadata("startup-probe", ns, "ingress", NAME),
         "spec": {

@@ -3,12 +3,10 @@
 import json
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, Service
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components.addons.addon import Context
 from components.addons.jaeger import NAME, NAMESPACE, OTLP_ENDPOINT, OTLP_HTTP, JaegerOptions
+from components.kinds import ConfigMap, Deployment, Namespace, NetworkPolicy, Service
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -50,13 +48,13 @@ class Jaeger(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "jaeger", "restricted"), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         settings = config(options.max_traces)
         mounted = ConfigMap(f"{name}-config", **config_map(NAME, ns, "jaeger", {"config.json": settings}), opts=child)
         policy = NetworkPolicy(f"{name}-policy", **network_policy(ns, context.ingress.namespace), opts=child)
         deployment = Deployment(
             f"{name}-deployment",
-            **deployment_args(ns, mounted.metadata.name, settings, options.max_traces),
+            **deployment_args(ns, mounted.metadata["name"], settings, options.max_traces),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         Service(

@@ -3,18 +3,29 @@
 from collections.abc import Sequence
 
 import pulumi
-from pulumi_kubernetes.admissionregistration.v1 import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
-from pulumi_kubernetes.apiextensions.v1 import CustomResourceDefinition
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, Secret, Service, ServiceAccount
-from pulumi_kubernetes.networking.v1 import Ingress, NetworkPolicy
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 
 from components.addons.addon import Context
 from components.addons.knative import NAMESPACE, KnativeOptions, gateway, programs, roles
 from components.addons.knative.definitions import DEFINITIONS, FINALIZED, Definition, custom_resource_definition
 from components.addons.knative.programs import Program
 from components.ingress import IngressArgs
+from components.kinds import (
+    ClusterRole,
+    ClusterRoleBinding,
+    ConfigMap,
+    CustomResourceDefinition,
+    Deployment,
+    Ingress,
+    MutatingWebhookConfiguration,
+    Namespace,
+    NetworkPolicy,
+    Role,
+    RoleBinding,
+    Secret,
+    Service,
+    ServiceAccount,
+    ValidatingWebhookConfiguration,
+)
 from components.manifests import SKIP_AWAIT, Manifest, binding, metadata, namespace_args, service_account
 
 
@@ -33,13 +44,13 @@ class Knative(pulumi.ComponentResource):
         namespace = Namespace(
             f"{name}-namespace", **namespace_args(NAMESPACE, "knative", "restricted"), opts=self._child
         )
-        self._ns = namespace.metadata.name
+        self._ns = namespace.metadata["name"]
         for role, allowed in roles.people_roles().items():
             ClusterRole(f"{name}-{role}", **allowed, opts=self._child)
         accounts = {
             account: ServiceAccount(
                 f"{name}-{account}-account", **service_account(account, self._ns, "knative"), opts=self._child
-            ).metadata.name
+            ).metadata["name"]
             for account in ("controller", "activator", gateway.NAME)
         }
         settings = self._settings(options, context.registry)
@@ -64,7 +75,7 @@ class Knative(pulumi.ComponentResource):
         webhook = self._serve(
             programs.WEBHOOK, [self._deploy(programs.WEBHOOK, accounts["controller"], [*needed, *finalized])]
         )
-        for part, manifest in programs.webhooks(self._ns, webhook.metadata.name).items():
+        for part, manifest in programs.webhooks(self._ns, webhook.metadata["name"]).items():
             kind = MutatingWebhookConfiguration if part == "defaulting" else ValidatingWebhookConfiguration
             kind(f"{name}-{part}", **manifest, opts=self._child)
 
@@ -93,12 +104,12 @@ class Knative(pulumi.ComponentResource):
     def _bind(self, part: str, role: Manifest, account: pulumi.Input[str]) -> list[pulumi.Resource]:
         made = ClusterRole(f"{self._name}-{part}-role", **role, opts=self._child)
         meta = {**role["metadata"]}
-        bound = binding(meta, "ClusterRole", made.metadata.name, account, self._ns)
+        bound = binding(meta, "ClusterRole", made.metadata["name"], account, self._ns)
         return [ClusterRoleBinding(f"{self._name}-{part}-binding", **bound, opts=self._child)]
 
     def _bind_in_namespace(self, part: str, role: Manifest, account: pulumi.Input[str]) -> list[pulumi.Resource]:
         made = Role(f"{self._name}-{part}-own-role", **role, opts=self._child)
-        bound = binding({**role["metadata"]}, "Role", made.metadata.name, account, self._ns)
+        bound = binding({**role["metadata"]}, "Role", made.metadata["name"], account, self._ns)
         return [RoleBinding(f"{self._name}-{part}-own-binding", **bound, opts=self._child)]
 
     def _define(self, definition: Definition, after: list[pulumi.Resource]) -> pulumi.Resource:
@@ -135,6 +146,6 @@ class Knative(pulumi.ComponentResource):
         )
         return Ingress(
             f"{name}-ingress",
-            **gateway.ingress(self._ns, public.metadata.name, domain, ingress.class_name),
+            **gateway.ingress(self._ns, public.metadata["name"], domain, ingress.class_name),
             opts=self._child,
         )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_tls as tls
-from pulumi_kubernetes.core.v1 import Secret
 from typing_extensions import override
 
 from components.addons.addon import Context
@@ -18,6 +17,7 @@ from components.certificate_authority import (
     LEAF_RENEWAL_DAYS,
 )
 from components.chart import Charts, Product, Release
+from components.kinds import Secret
 from components.manifests import Manifest, encoded, metadata
 
 VERSION = "2026.9.1"
@@ -77,7 +77,7 @@ class Linkerd(Charts[LinkerdOptions]):
                 child,
             )
             bundles[part] = _once_there(context.authority.certificate, certificate.secret)
-        return values(options, _once_there(identity.anchor, issuer.metadata.name), bundles)
+        return values(options, _once_there(identity.anchor, issuer.metadata["name"]), bundles)
 
 
 @dataclass(frozen=True)

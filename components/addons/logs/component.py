@@ -1,12 +1,10 @@
 """The logs of all pods: an OpenTelemetry Collector on every node reads them, and Loki keeps them."""
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import DaemonSet, StatefulSet
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Service
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components.addons.addon import Context
 from components.addons.logs import COLLECTOR_NAMESPACE, NAMESPACE, LogsOptions, collector, loki
+from components.kinds import ConfigMap, DaemonSet, Namespace, NetworkPolicy, PersistentVolumeClaim, Service, StatefulSet
 from components.manifests import checksum, config_map, namespace_args
 
 
@@ -35,7 +33,7 @@ class Logs(pulumi.ComponentResource):
         """Run Loki, and return its URL."""
         child = pulumi.ResourceOptions(parent=self)
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "logs", "restricted"), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         files = {loki.CONFIG: loki.config(options.retention)}
         mounted = ConfigMap(f"{name}-loki-config", **config_map(loki.NAME, ns, "logs", files), opts=child)
         claim = PersistentVolumeClaim(f"{name}-claim", **loki.volume_claim(ns, options.size, storage_class), opts=child)
@@ -44,13 +42,13 @@ class Logs(pulumi.ComponentResource):
         )
         stateful_set = StatefulSet(
             f"{name}-statefulset",
-            **loki.stateful_set(ns, mounted.metadata.name, claim.metadata.name, checksum(*files.values())),
+            **loki.stateful_set(ns, mounted.metadata["name"], claim.metadata["name"], checksum(*files.values())),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         service = Service(
             f"{name}-service", **loki.service(ns), opts=pulumi.ResourceOptions(parent=self, depends_on=[stateful_set])
         )
-        return pulumi.Output.all(service.metadata.name, ns).apply(lambda known: loki.url(*known))
+        return pulumi.Output.all(service.metadata["name"], ns).apply(lambda known: loki.url(*known))
 
     def _collect(self, name: str, path: str, url: pulumi.Output[str]) -> None:
         """Run the collectors, which send what they read to the Loki at ``url``."""
@@ -59,12 +57,12 @@ class Logs(pulumi.ComponentResource):
         namespace = Namespace(
             f"{name}-collector", **namespace_args(COLLECTOR_NAMESPACE, "logs", "privileged"), opts=child
         )
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         text = url.apply(collector.config)
         mounted = ConfigMap(f"{name}-collector-config", **collector.config_map(ns, text), opts=child)
         policy = NetworkPolicy(f"{name}-collector-policy", **collector.network_policy(ns), opts=child)
         DaemonSet(
             f"{name}-daemonset",
-            **collector.daemon_set(ns, mounted.metadata.name, text.apply(checksum), path),
+            **collector.daemon_set(ns, mounted.metadata["name"], text.apply(checksum), path),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )

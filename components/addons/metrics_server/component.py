@@ -3,13 +3,18 @@
 import base64
 
 import pulumi
-from pulumi_kubernetes.apiregistration.v1 import APIService
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import Service, ServiceAccount
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, RoleBinding
 
 from components.addons.addon import Context
 from components.addons.metrics_server import MetricsServerOptions
+from components.kinds import (
+    APIService,
+    ClusterRole,
+    ClusterRoleBinding,
+    Deployment,
+    RoleBinding,
+    Service,
+    ServiceAccount,
+)
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -49,7 +54,7 @@ class MetricsServer(pulumi.ComponentResource):
 
         account = ServiceAccount(f"{name}-account", **service_account(NAME, NAMESPACE, NAME), opts=child)
         ClusterRole(f"{name}-reader", **reader(), opts=child)
-        bindings = self._bind(name, account.metadata.name)
+        bindings = self._bind(name, account.metadata["name"])
         certificate = context.authority.issue(
             f"{name}-tls",
             {"hosts": [HOST], "secret_name": f"{NAME}-tls", "namespace": NAMESPACE, "component": NAME},
@@ -57,7 +62,7 @@ class MetricsServer(pulumi.ComponentResource):
         )
         deployment = Deployment(
             f"{name}-deployment",
-            **deployment_args(account.metadata.name, certificate.secret, options.kubelet_insecure_tls),
+            **deployment_args(account.metadata["name"], certificate.secret, options.kubelet_insecure_tls),
             # Without its rights it isn't ready; Pulumi can't see that from the fields.
             opts=pulumi.ResourceOptions(parent=self, depends_on=bindings),
         )
@@ -66,11 +71,11 @@ class MetricsServer(pulumi.ComponentResource):
         )
         registered = APIService(
             f"{name}-api",
-            **api_service(service.metadata.name, context.authority.certificate),
+            **api_service(service.metadata["name"], context.authority.certificate),
             # Made last and removed first: while an API is registered that nobody serves, no namespace can be removed.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment, service]),
         )
-        self.api = registered.metadata.name
+        self.api = registered.metadata["name"]
         self.register_outputs({"api": self.api})
 
     def _bind(self, name: str, account: pulumi.Input[str]) -> list[pulumi.Resource]:
@@ -87,7 +92,7 @@ class MetricsServer(pulumi.ComponentResource):
 
         authentication = "extension-apiserver-authentication-reader"
         return [
-            cluster_wide("binding", f"system:{NAME}", role.metadata.name),
+            cluster_wide("binding", f"system:{NAME}", role.metadata["name"]),
             cluster_wide("delegation", f"{NAME}:system:auth-delegator", "system:auth-delegator"),
             RoleBinding(
                 f"{name}-authentication",

@@ -2,13 +2,19 @@
 
 import pulumi
 import pulumi_random as random
-from pulumi_kubernetes.apps.v1 import StatefulSet
-from pulumi_kubernetes.batch.v1 import Job
-from pulumi_kubernetes.core.v1 import Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components.addons.addon import Context
 from components.addons.postgres import NAMESPACE, PostgresOptions, objects
+from components.kinds import (
+    Job,
+    Namespace,
+    NetworkPolicy,
+    PersistentVolumeClaim,
+    Secret,
+    Service,
+    ServiceAccount,
+    StatefulSet,
+)
 from components.manifests import namespace_args, service_account
 
 
@@ -25,7 +31,7 @@ class Postgres(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "postgres", "restricted"), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         account = ServiceAccount(f"{name}-account", **service_account(objects.NAME, ns, "postgres"), opts=child)
         self._random = random.Provider(f"{name}-random", opts=child)
         # With another password it is another Secret, of which the server is told when it starts.
@@ -39,10 +45,10 @@ class Postgres(pulumi.ComponentResource):
             NetworkPolicy(f"{name}-policy", **objects.server_policy(ns), opts=child),
             NetworkPolicy(f"{name}-jobs-policy", **objects.job_policy(ns), opts=child),
         ]
-        self._superuser, self._account = superuser.metadata.name, account.metadata.name
+        self._superuser, self._account = superuser.metadata["name"], account.metadata["name"]
         stateful_set = StatefulSet(
             f"{name}-statefulset",
-            **objects.stateful_set(ns, self._account, claim.metadata.name, self._superuser),
+            **objects.stateful_set(ns, self._account, claim.metadata["name"], self._superuser),
             opts=pulumi.ResourceOptions(parent=self, depends_on=policies),
         )
         # The Service is ready when a pod answers behind it; without this, both would report the same failure.
@@ -80,7 +86,7 @@ class Postgres(pulumi.ComponentResource):
         )
         job = Job(
             objects.job_name(name),
-            **objects.job(name, self.namespace, self._account, self._superuser, told.metadata.name),
+            **objects.job(name, self.namespace, self._account, self._superuser, told.metadata["name"]),
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self._service, policy])),
         )
         url = password.apply(lambda text: objects.url(name, text))
@@ -89,7 +95,7 @@ class Postgres(pulumi.ComponentResource):
             **objects.secret(namespace, {objects.DATABASE_URL: url}, name),
             opts=pulumi.ResourceOptions.merge(anew, pulumi.ResourceOptions(depends_on=[job])),
         )
-        return held.metadata.name
+        return held.metadata["name"]
 
     def _password(self, name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
         """Return a password that needs no escapes in a URL, kept in the state as a secret."""

@@ -3,14 +3,21 @@
 from collections.abc import Sequence
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import StatefulSet
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Secret, ServiceAccount
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 
 from components.addons.addon import Context
 from components.addons.prometheus import NAMESPACE, PrometheusOptions, config, objects
 from components.addons.prometheus.rules import rules
+from components.kinds import (
+    ClusterRole,
+    ClusterRoleBinding,
+    ConfigMap,
+    Namespace,
+    NetworkPolicy,
+    PersistentVolumeClaim,
+    Secret,
+    ServiceAccount,
+    StatefulSet,
+)
 from components.manifests import (
     Manifest,
     binding,
@@ -44,7 +51,7 @@ class Prometheus(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "prometheus", "restricted"), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         account = ServiceAccount(f"{name}-account", **service_account(objects.NAME, ns, "prometheus"), opts=child)
         role = ClusterRole(f"{name}-role", **objects.cluster_role(), opts=child)
         cluster_role_binding = ClusterRoleBinding(
@@ -52,8 +59,8 @@ class Prometheus(pulumi.ComponentResource):
             **binding(
                 metadata(objects.NAME, None, "prometheus"),
                 "ClusterRole",
-                role.metadata.name,
-                account.metadata.name,
+                role.metadata["name"],
+                account.metadata["name"],
                 ns,
             ),
             opts=child,
@@ -73,14 +80,14 @@ class Prometheus(pulumi.ComponentResource):
         )
         policy = NetworkPolicy(f"{name}-policy", **objects.network_policy(ns, context.ingress.tls_peer), opts=child)
         volumes: dict[str, Manifest] = {
-            "config": {"configMap": {"name": mounted.metadata.name}},
-            "web": {"secret": {"secretName": web.metadata.name, "defaultMode": 0o440}},
+            "config": {"configMap": {"name": mounted.metadata["name"]}},
+            "web": {"secret": {"secretName": web.metadata["name"], "defaultMode": 0o440}},
             "certificate": {"secret": {"secretName": certificate.secret, "defaultMode": 0o440}},
-            "data": {"persistentVolumeClaim": {"claimName": claim.metadata.name}},
+            "data": {"persistentVolumeClaim": {"claimName": claim.metadata["name"]}},
         }
         stateful_set = StatefulSet(
             f"{name}-statefulset",
-            **objects.stateful_set(ns, account.metadata.name, volumes, files, address, options.memory),
+            **objects.stateful_set(ns, account.metadata["name"], volumes, files, address, options.memory),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, cluster_role_binding]),
         )
         expose(name, options.host, context.ingress, objects.NAME, ns, stateful_set, self)

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Secret
 from typing_extensions import override
 
 from components.addons.addon import Context
 from components.addons.rancher import NAMESPACE, RancherOptions
 from components.chart import Charts, Product, Release
+from components.kinds import Secret
 from components.manifests import Manifest, opaque_secret
 from components.page import random_password
 from components.urls import url

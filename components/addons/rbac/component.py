@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace, ServiceAccount
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, RoleBinding
 
 from components.addons.addon import Context
 from components.addons.rbac import ACCOUNT, GROUP, NAMESPACE, RbacOptions
 from components.cluster_view import cluster_view
+from components.kinds import ClusterRole, ClusterRoleBinding, Namespace, RoleBinding, ServiceAccount
 from components.manifests import Manifest, metadata, namespace_args, service_account
 
 NAME = "rbac"
@@ -36,7 +35,7 @@ class Rbac(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "rbac", "restricted"), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         for account in accounts(options):
             ServiceAccount(f"{name}-account-{account}", **service_account(account, ns, "rbac"), opts=child)
         for part, manifest in role_bindings(options, context.sites, ns).items():
@@ -45,7 +44,7 @@ class Rbac(pulumi.ComponentResource):
             role = ClusterRole(
                 f"{name}-role", **cluster_view(metadata(f"{NAME}-view-cluster", None, "rbac", NAME)), opts=child
             )
-            for part, manifest in cluster_role_bindings(options, ns, role.metadata.name).items():
+            for part, manifest in cluster_role_bindings(options, ns, role.metadata["name"]).items():
                 ClusterRoleBinding(f"{name}-{part}", **manifest, opts=child)
         self.commands = {account: token_command(account) for account in accounts(options)}
         self.register_outputs({"commands": self.commands})
@@ -98,7 +97,7 @@ def cluster_role_bindings(options: RbacOptions, ns: pulumi.Input[str], role: pul
 def _binding(meta: Manifest, role: pulumi.Input[str], people: Sequence[str], ns: pulumi.Input[str]) -> Manifest:
     return {
         "metadata": meta,
-        "role_ref": {"apiGroup": API, "kind": "ClusterRole", "name": role},
+        "roleRef": {"apiGroup": API, "kind": "ClusterRole", "name": role},
         "subjects": [subject(who, ns) for who in people],
     }
 

@@ -3,12 +3,10 @@
 import json
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolumeClaim, Service
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components import manifests
 from components.addons.registry import NAMESPACE, RegistryAddonOptions, pruning
+from components.kinds import ConfigMap, Deployment, Namespace, NetworkPolicy, PersistentVolumeClaim, Service
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -53,13 +51,13 @@ class Registry(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "registry", "restricted"), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         mounted = ConfigMap(f"{name}-config", **config_map(NAME, ns, "registry", {"config.yml": config()}), opts=child)
         claim = PersistentVolumeClaim(f"{name}-claim", **volume_claim(ns, options.size, storage_class), opts=child)
         policy = NetworkPolicy(f"{name}-policy", **network_policy(ns, options.source_ranges or []), opts=child)
         deployment = Deployment(
             f"{name}-deployment",
-            **deployment_args(ns, mounted.metadata.name, claim.metadata.name),
+            **deployment_args(ns, mounted.metadata["name"], claim.metadata["name"]),
             # No pod runs before the policy that confines it.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
@@ -77,7 +75,7 @@ class Registry(pulumi.ComponentResource):
             opts=child,
         )
         if options.keep is not None:
-            pruning.declare(f"{name}-prune", options.keep, ns, claim.metadata.name, self)
+            pruning.declare(f"{name}-prune", options.keep, ns, claim.metadata["name"], self)
         self.address = service.id.apply(lambda _: registry.address)
         self.register_outputs({"address": self.address})
 

@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pulumi
-from pulumi_kubernetes.batch.v1 import CronJob
-from pulumi_kubernetes.core.v1 import ConfigMap, ServiceAccount
-from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding
 
+from components.kinds import ClusterRole, ClusterRoleBinding, ConfigMap, CronJob, NetworkPolicy, ServiceAccount
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -49,13 +46,13 @@ def declare(name: str, keep: int, ns: pulumi.Input[str], claim: pulumi.Input[str
     role = ClusterRole(f"{name}-role", **cluster_role(), opts=child)
     bound = ClusterRoleBinding(
         f"{name}-binding",
-        **binding(metadata(NAME, None, "registry"), "ClusterRole", role.metadata.name, account.metadata.name, ns),
+        **binding(metadata(NAME, None, "registry"), "ClusterRole", role.metadata["name"], account.metadata["name"], ns),
         opts=child,
     )
     policy = NetworkPolicy(f"{name}-policy", **network_policy(ns), opts=child)
     CronJob(
         f"{name}-cronjob",
-        **cron_job(ns, keep, mounted.metadata.name, account.metadata.name, claim),
+        **cron_job(ns, keep, mounted.metadata["name"], account.metadata["name"], claim),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[policy, bound]),
     )
 

@@ -3,12 +3,19 @@
 import json
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, ServiceAccount
-from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
-from pulumi_kubernetes.storage.v1 import StorageClass
 
 from components.addons.storage import CLASS, NAMESPACE, StorageOptions
+from components.kinds import (
+    ClusterRole,
+    ClusterRoleBinding,
+    ConfigMap,
+    Deployment,
+    Namespace,
+    Role,
+    RoleBinding,
+    ServiceAccount,
+    StorageClass,
+)
 from components.manifests import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -41,7 +48,7 @@ class Storage(pulumi.ComponentResource):
 
         # Volumes are folders of the host, which pods may mount only in a privileged namespace.
         namespace = Namespace(f"{name}-namespace", **namespace_args(NAMESPACE, "storage", "privileged"), opts=child)
-        ns = namespace.metadata.name
+        ns = namespace.metadata["name"]
         account = ServiceAccount(f"{name}-account", **service_account(NAME, ns, "storage"), opts=child)
         cluster_role = ClusterRole(f"{name}-cluster-role", **cluster_rights(), opts=child)
         role = Role(f"{name}-role", **rights(ns), opts=child)
@@ -51,15 +58,15 @@ class Storage(pulumi.ComponentResource):
                 **binding(
                     metadata(NAME, None, "storage"),
                     "ClusterRole",
-                    cluster_role.metadata.name,
-                    account.metadata.name,
+                    cluster_role.metadata["name"],
+                    account.metadata["name"],
                     ns,
                 ),
                 opts=child,
             ),
             RoleBinding(
                 f"{name}-binding",
-                **binding(metadata(NAME, ns, "storage"), "Role", role.metadata.name, account.metadata.name, ns),
+                **binding(metadata(NAME, ns, "storage"), "Role", role.metadata["name"], account.metadata["name"], ns),
                 opts=child,
             ),
         ]
@@ -67,11 +74,11 @@ class Storage(pulumi.ComponentResource):
         mounted = ConfigMap(f"{name}-config", **config_map("local-path-config", ns, "storage", files), opts=child)
         provisioner = Deployment(
             f"{name}-deployment",
-            **deployment_args(ns, mounted.metadata.name, account.metadata.name, files),
+            **deployment_args(ns, mounted.metadata["name"], account.metadata["name"], files),
             opts=pulumi.ResourceOptions(parent=self, depends_on=bindings),
         )
         storage_class = StorageClass(f"{name}-class", **local_path_class(), opts=child)
-        self.class_name = pulumi.Output.all(storage_class.metadata.name, provisioner.id).apply(
+        self.class_name = pulumi.Output.all(storage_class.metadata["name"], provisioner.id).apply(
             lambda known: str(known[0])
         )
         self.register_outputs({"className": self.class_name})
@@ -190,8 +197,8 @@ def local_path_class() -> Manifest:
             "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
         },
         "provisioner": "rancher.io/local-path",
-        "volume_binding_mode": "WaitForFirstConsumer",
-        "reclaim_policy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "reclaimPolicy": "Delete",
         # A folder has no size of its own; without it no claim could ask for more later.
-        "allow_volume_expansion": True,
+        "allowVolumeExpansion": True,
     }
