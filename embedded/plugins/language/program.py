@@ -9,6 +9,7 @@ import asyncio
 import atexit
 import collections
 import contextlib
+import functools
 import gc
 import importlib
 import logging
@@ -29,7 +30,8 @@ try:
     import grpc
     import pulumi
     import pulumi.runtime
-    from pulumi.runtime.proto import engine_pb2, language_pb2, resource_pb2
+    from pulumi.runtime import resource, rpc
+    from pulumi.runtime.proto import engine_pb2, language_pb2, resource_pb2, source_pb2
 except ImportError as error:
     if error.name not in ("grpc", "pulumi"):
         raise
@@ -42,13 +44,16 @@ GARBAGE = 100_000
 A program is short: at the default threshold, much of its start-up goes into collecting what imports have made.
 """
 
+CONSTRUCTORS = 3
+"""``__init__`` of `Resource`, of `CustomResource` or `ComponentResource`, and of the class that is declared."""
+
+HOST = Path(__file__).parents[2]
+"""Where the language host is installed; below a project's folder perhaps."""
+
 LIBRARIES = (
     "pulumi_docker",
     "pydantic",
-    "pulumi_kubernetes.core.v1",
-    "pulumi_kubernetes.apps.v1",
-    "pulumi_kubernetes.rbac.v1",
-    "pulumi_kubernetes.networking.v1",
+    "pulumi_kubernetes",
     "pulumi_random",
     "pulumi_tls",
     "cryptography.x509",
@@ -78,6 +83,45 @@ class Asyncio:
     def __getattr__(self, name: str) -> Any:
         """Return what the SDK gets otherwise."""
         return getattr(asyncio, name)
+
+
+def trace_the_program(directory: Path) -> None:
+    """Have the SDK say of each resource where the program in ``directory`` declares it, and not who runs the program.
+
+    The engine keeps it. Twenty frames of asyncio, of the SDK and from here were a quarter of its state, and the SDK
+    looked for the files of them all, each time.
+    """
+    is_users = functools.cache(lambda file: _is_users(Path(file), directory))
+    uri = functools.cache(lambda file: Path(file).as_uri() if Path(file).is_absolute() else None)
+
+    def trace() -> source_pb2.StackTrace:
+        frame, constructors = sys._getframe(1), 0
+        while frame and constructors < CONSTRUCTORS:
+            constructors += frame.f_code.co_name == "__init__"
+            frame = frame.f_back  # type: ignore[assignment]
+        calls = [(call.f_code.co_filename, line) for call, line in traceback.walk_stack(frame)] if frame else []
+        while calls and not is_users(calls[-1][0]):
+            calls.pop()
+        places = [(uri(file), line) for file, line in calls]
+        positions = [source_pb2.SourcePosition(uri=place, line=line) if place else None for place, line in places]
+        return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position) for position in positions])
+
+    resource._get_stack_trace = trace
+
+
+def leave_internal_outputs() -> None:
+    """Have the SDK leave out what a provider keeps for itself, which no program can get.
+
+    Pulumi's Kubernetes provider has all inputs there once more; the SDK would make Python objects of them.
+    """
+    resolve = rpc.resolve_outputs
+
+    def resolve_others(res: Any, inputs: Any, outputs: Any, *others: Any, **options: Any) -> None:
+        for name in [name for name in outputs.fields if name.startswith("__") and name != "__provider"]:
+            del outputs.fields[name]
+        resolve(res, inputs, outputs, *others, **options)
+
+    rpc.resolve_outputs = resolve_others  # type: ignore[assignment]
 
 
 class EngineLostError(Exception):
@@ -161,6 +205,8 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     pulumi.runtime.stack.asyncio = Asyncio()  # type: ignore[assignment, attr-defined]
+    trace_the_program(directory)
+    leave_internal_outputs()
     # When one resource fails, outputs of others stay unresolved on purpose: asyncio's complaints would be noise.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     with ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4) as executor:
@@ -271,7 +317,7 @@ def user_traceback(error: Exception, directory: Path) -> str:
 
 
 def _is_users(file: Path, directory: Path) -> bool:
-    return file.is_relative_to(directory) and not file.is_relative_to(sys.prefix)
+    return file.is_relative_to(directory) and not any(file.is_relative_to(other) for other in (sys.prefix, HOST))
 
 
 def _report(message: str) -> None:

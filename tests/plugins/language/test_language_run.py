@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.plugins.language.project import Project
+from tests.plugins.language.project import Project, install_plugins
 
 
 def test_runs_the_program_with_its_configuration_and_exports(project: Project) -> None:
@@ -90,6 +90,17 @@ print("after that")
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize(("said", "held"), [(None, "400"), ("50", "50")])
+def test_the_engine_and_its_plugins_collect_garbage_late_unless_told_otherwise(
+    project: Project, said: str | None, held: str
+) -> None:
+    project.variables.pop("GOGC", None)
+    project.variables |= {"GOGC": said} if said else {}
+    project.write("__main__.py", "import os, pulumi\npulumi.export('percent', os.environ['GOGC'])\n")
+    project.up()
+    assert project.outputs() == {"percent": held}
+
+
 def test_debug_shows_what_the_sdk_says_in_its_order_and_before_an_error(project: Project) -> None:
     project.write("__main__.py", "import pulumi\npulumi.log.debug('first')\npulumi.log.debug('second')\nint('x')\n")
     shown = project.pulumi("preview", "--debug", fails=True)
@@ -114,12 +125,43 @@ def test_an_exception_shows_as_the_users_own_traceback(project: Project, raising
     assert "unhandled error occurred" not in shown
 
 
-def test_the_traceback_starts_in_the_program(project: Project) -> None:
+@pytest.mark.parametrize("where", ["elsewhere", "in the project"])
+def test_the_traceback_starts_in_the_program(project: Project, where: str) -> None:
+    if where == "in the project":  # as script/up has it
+        (folder := project.folder / ".state").mkdir()
+        project.variables |= install_plugins(folder)
+        project.pulumi("stack", "select", "dev")
     project.write("__main__.py", "def fail():\n    1 / 0\n\nfail()\n")
     shown = project.pulumi("preview", fails=True)
     traceback = shown[shown.index("Traceback") :]
     assert traceback.splitlines()[1].strip() == f'File "{project.folder}/__main__.py", line 4, in <module>'
     assert "ZeroDivisionError: division by zero" in traceback
+
+
+def test_the_state_says_where_the_program_declares_a_resource_and_no_more(project: Project) -> None:
+    """Of a resource that is declared when an output is known, too, of which the SDK's loop calls the function."""
+    project.write(
+        "parts.py",
+        """
+import pulumi
+
+class Part(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("test:index:Part", name)
+""",
+    )
+    project.write(
+        "__main__.py",
+        """
+import pulumi, parts
+first = parts.Part("first")
+first.urn.apply(lambda _: parts.Part("second"))
+""",
+    )
+    project.up()
+    traces = {each["urn"].rpartition("::")[2]: each.get("stackTrace") for each in project.resources()}
+    assert traces["first"] == [{"sourcePosition": "project:///__main__.py#3"}]
+    assert traces["second"] == [{"sourcePosition": "project:///__main__.py#4"}]
 
 
 def test_a_syntax_error_shows_just_its_place(project: Project) -> None:
