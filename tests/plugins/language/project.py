@@ -54,7 +54,6 @@ def install_plugins(folder: Path) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": "test",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "NO_COLOR": "1",
-        "GOGC": "400",  # a tenth less of the processor for the engine and a plugin that end after a few seconds
     }
 
 
