@@ -30,7 +30,7 @@ try:
     import grpc
     import pulumi
     import pulumi.runtime
-    from pulumi.runtime import resource, rpc
+    from pulumi.runtime import resource
     from pulumi.runtime.proto import engine_pb2, language_pb2, resource_pb2, source_pb2
 except ImportError as error:
     if error.name not in ("grpc", "pulumi"):
@@ -107,21 +107,6 @@ def trace_the_program(directory: Path) -> None:
         return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position) for position in positions])
 
     resource._get_stack_trace = trace
-
-
-def leave_internal_outputs() -> None:
-    """Have the SDK leave out what a provider keeps for itself, which no program can get.
-
-    Pulumi's Kubernetes provider has all inputs there once more; the SDK would make Python objects of them.
-    """
-    resolve = rpc.resolve_outputs
-
-    def resolve_others(res: Any, inputs: Any, outputs: Any, *others: Any, **options: Any) -> None:
-        for name in [name for name in outputs.fields if name.startswith("__") and name != "__provider"]:
-            del outputs.fields[name]
-        resolve(res, inputs, outputs, *others, **options)
-
-    rpc.resolve_outputs = resolve_others  # type: ignore[assignment]
 
 
 class EngineLostError(Exception):
@@ -206,7 +191,6 @@ def run(request: language_pb2.RunRequest, engine: str) -> int | None:
     asyncio.set_event_loop(loop)
     pulumi.runtime.stack.asyncio = Asyncio()  # type: ignore[assignment, attr-defined]
     trace_the_program(directory)
-    leave_internal_outputs()
     # When one resource fails, outputs of others stay unresolved on purpose: asyncio's complaints would be noise.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     with ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4) as executor:
