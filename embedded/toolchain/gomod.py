@@ -195,6 +195,13 @@ PULUMI = Module(
             "provider, err := pctx.Host.Provider(pctx, descriptor, e)",
             "provider, err := provided(ctx, pctx, descriptor, e)",
         ),
+        (
+            "pkg/engine/deployment.go",
+            '"github.com/pulumi/pulumi/pkg/v3/resource/deploy"\n',
+            '"github.com/pulumi/pulumi/pkg/v3/resource/deploy"\n'
+            '\tahead "github.com/pulumi/pulumi/pkg/v3/resource/deploy/providers"\n',
+        ),
+        ("pkg/engine/deployment.go", "return deployment.Plugctx.Close()", "return ahead.Close(deployment.Plugctx)"),
     ),
 )
 

@@ -94,6 +94,24 @@ def test_a_plugin_that_nothing_asks_for_any_more_makes_no_difference(project: Pr
     assert [each["type"] for each in project.resources()] == ["pulumi:pulumi:Stack"]
 
 
+def test_no_plugin_outlives_a_program_that_fails_at_once(project: Project) -> None:
+    """While the plugin is still being started, which the Kubernetes plugin takes the longest for."""
+    declared = f"pulumi_kubernetes.Provider('cluster', kubeconfig={json.dumps(KUBECONFIG)!r})"
+    project.write("__main__.py", f"import pulumi_kubernetes\n{declared}\n")
+    project.up()
+    project.write("__main__.py", "import sys\nsys.exit('no')\n")
+    for _ in range(12):
+        project.pulumi("preview", fails=True)
+        assert eventually(lambda: not plugins_of(project))
+
+
+def plugins_of(project: Project) -> list[psutil.Process]:
+    """The Kubernetes plugins that run of this project's home."""
+    plugins = f"{project.variables['PULUMI_HOME']}/plugins/resource-kubernetes-"
+    running = psutil.process_iter(["cmdline"])
+    return [each for each in running if (each.info["cmdline"] or [""])[0].startswith(plugins)]
+
+
 def test_no_library_is_loaded_in_vain() -> None:
     """All that are loaded before a program is known are what ours needs anyway."""
     tree = ast.parse((ROOT / "__main__.py").read_text())

@@ -62,6 +62,20 @@ func startAhead(pctx *plugin.Context, res *pkgresource.State) {
 	ahead = append(ahead, started{pctx, descriptor, variables, provider})
 }
 
+// Close closes a context when the plugins that were started ahead for it are there, since it ends only those. A program
+// that fails at once asks for none of them.
+func Close(pctx *plugin.Context) error {
+	aheadLock.Lock()
+	left := slices.Clone(ahead)
+	aheadLock.Unlock()
+	for _, each := range left {
+		if each.pctx == pctx {
+			_, _ = each.provider.Result(context.Background()) // one that fails has ended
+		}
+	}
+	return pctx.Close()
+}
+
 // provided is the Provider of the context's host, which is started now if it wasn't ahead.
 func provided(
 	ctx context.Context, pctx *plugin.Context, descriptor workspace.PluginDescriptor, variables env.Env,
